@@ -1,0 +1,44 @@
+"""What can go wrong, by who has to act. Each message is one sentence that a person understands.
+
+    NightcastError          exit status 3   something broke
+    ├── RefusedError        exit status 1   the data or the gate refused; nothing was published
+    │   └── ContractError                   a table does not keep its contract
+    ├── SpecError           exit status 2   the command or the spec is wrong
+    └── ConflictError       exit status 3   another run did the same thing first
+"""
+
+
+class NightcastError(Exception):
+    """Something broke."""
+
+    exit_status = 3
+
+
+class RefusedError(NightcastError):
+    """The data or the gate refused, and nothing was published."""
+
+    exit_status = 1
+
+
+class SpecError(NightcastError):
+    """The command or the spec is wrong; nothing was read or written."""
+
+    exit_status = 2
+
+
+class ConflictError(NightcastError):
+    """Another run changed the same record first; the caller decides again or gives up."""
+
+
+class ContractError(RefusedError):
+    """A table does not keep its contract.
+
+    Attributes:
+        contract: Name of the contract that is broken.
+        findings: One sentence per broken expectation.
+    """
+
+    def __init__(self, contract: str, findings: list[str]) -> None:
+        self.contract = contract
+        self.findings = findings
+        super().__init__(f"Contract '{contract}' is broken: " + " ".join(findings))

@@ -1,0 +1,156 @@
+"""Time grids: every step of a series has a slot, an integer that counts steps.
+
+Steps shorter than a day count in UTC, so that a local day has 23, 24 or 25 of them. Days and longer
+steps follow the local calendar: a daily stamp is the local midnight, whatever UTC hour that is.
+`ds` labels the start of its period, except for the month-, quarter- and year-end frequencies.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_contracts.errors import SpecError
+
+Ints = NDArray[np.int64]
+MICROSECONDS_PER_DAY = 86_400_000_000
+CALENDAR_SPAN = ("1900-01-01", "2150-01-01")  # calendar steps are looked up in a table
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What is usual for a frequency: seasons to learn, and how much context shows them."""
+
+    season_lengths: tuple[int, ...]
+    context_length: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The steps of one frequency in one time zone.
+
+    Args:
+        frequency: A pandas offset alias such as `h`, `15min`, `D`, `B`, `W-MON`, `MS`, `QS`, `YS`.
+        timezone: An IANA name; days and longer steps begin at its midnight.
+
+    Raises:
+        SpecError: If the alias or the zone is unknown.
+
+    >>> grid = Grid("h")
+    >>> slots, on_grid = grid.slots(np.array([7_200_000_000, 7_200_000_001]))
+    >>> slots.tolist(), on_grid.tolist()
+    ([2, 2], [True, False])
+    """
+
+    frequency: str
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        try:
+            offset = pd.tseries.frequencies.to_offset(self.frequency)
+        except ValueError:
+            offset = None
+        if offset is None or offset.n < 1:
+            raise SpecError(
+                "calendar.frequency: expected a pandas offset alias such as h, 15min, D, B, W-MON "
+                f"or MS, got {self.frequency!r}."
+            )
+        try:
+            pd.Timestamp(0, tz=self.timezone)
+        except (KeyError, ValueError):
+            raise SpecError(
+                "calendar.timezone: expected an IANA name such as Europe/Berlin, "
+                f"got {self.timezone!r}."
+            ) from None
+
+    @property
+    def step(self) -> int | None:
+        """Microseconds per step where steps are shorter than a day, else None."""
+        return _fixed_step(self.frequency)
+
+    @property
+    def habits(self) -> Habits:
+        """Seasons and context that are usual for this frequency."""
+        return _habits(self.frequency)
+
+    def slots(self, instants: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+        """Slot of the step that each instant falls into, and whether it begins that step.
+
+        Args:
+            instants: UTC microseconds since 1970, any shape.
+        """
+        if self.step is not None:
+            slots = instants // self.step
+            return slots, slots * self.step == instants
+        starts = _calendar_starts(self.frequency, self.timezone)
+        slots = np.searchsorted(starts, instants, side="right") - 1
+        return slots, starts[np.clip(slots, 0, None)] == instants
+
+    def instants(self, slots: Ints) -> Ints:
+        """UTC microseconds since 1970 at which each slot begins; the inverse of `slots`."""
+        if self.step is not None:
+            return np.asarray(slots, np.int64) * self.step
+        return _calendar_starts(self.frequency, self.timezone)[slots]
+
+    def timestamps(self, slots: Ints) -> pd.DatetimeIndex:
+        """The same as UTC timestamps of resolution `us`."""
+        return pd.DatetimeIndex(self.instants(slots).astype("M8[us]"), tz="UTC")
+
+    def last_complete_slot(self, as_of: pd.Timestamp) -> int:
+        """Slot of the last step that is over at `as_of`.
+
+        A step is over when the next one begins; a period-end stamp when its day is over.
+
+        >>> grid = Grid("h")
+        >>> str(grid.timestamps(grid.last_complete_slot(pd.Timestamp("2024-01-01T05:30Z"))))
+        '2024-01-01 04:00:00+00:00'
+        """
+        instant = as_of.tz_convert("UTC").value // 1000  # `value` is in nanoseconds
+        if _is_period_end(self.frequency):
+            slots, _ = self.slots(np.asarray(instant - MICROSECONDS_PER_DAY))
+            return int(slots)
+        slots, _ = self.slots(np.asarray(instant))
+        return int(slots) - 1
+
+
+def _is_period_end(frequency: str) -> bool:
+    name = pd.tseries.frequencies.to_offset(frequency).name.split("-")[0]
+    return name in {"ME", "BME", "QE", "BQE", "YE", "BYE", "SME"}
+
+
+@cache
+def _fixed_step(frequency: str) -> int | None:
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    if isinstance(offset, pd.offsets.Tick) and not isinstance(offset, pd.offsets.Day):
+        step = pd.Timedelta(offset).value // 1000  # `value` is in nanoseconds
+        if step < MICROSECONDS_PER_DAY:
+            return step
+    return None
+
+
+@cache
+def _calendar_starts(frequency: str, timezone: str) -> Ints:
+    """UTC microseconds at which each step of a calendar frequency begins, ascending."""
+    local = pd.date_range(*CALENDAR_SPAN, freq=frequency, unit="us")
+    # A midnight that a clock change skips begins the day at the next valid instant.
+    utc = local.tz_localize(timezone, nonexistent="shift_forward", ambiguous=np.ones(len(local), bool))
+    starts: Ints = utc.tz_convert("UTC").as_unit("us").asi8
+    starts.setflags(write=False)
+    return starts
+
+
+@cache
+def _habits(frequency: str) -> Habits:
+    step = _fixed_step(frequency)
+    if step is not None:
+        per_day = max(1, MICROSECONDS_PER_DAY // step)
+        return Habits(season_lengths=(per_day, 7 * per_day), context_length=14 * per_day)
+    kind = pd.tseries.frequencies.to_offset(frequency).name.split("-")[0]
+    usual = {"D": Habits((7,), 56), "B": Habits((5,), 50), "W": Habits((52,), 104)}
+    if kind in usual:
+        return usual[kind]
+    if kind.startswith(("M", "BM")):
+        return Habits((12,), 36)
+    return Habits((4,), 16) if "Q" in kind else Habits((1,), 8)

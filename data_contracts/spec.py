@@ -1,0 +1,313 @@
+"""The spec: one YAML file per set of series says what to forecast, from what, and how.
+
+Three lines are enough:
+
+    source: {uri: observations.parquet}
+    calendar: {frequency: h}
+    horizon: 24
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from data_contracts.errors import SpecError
+from data_contracts.frequency import Grid
+from data_contracts.vocabulary import quantile_column
+
+DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A section of the spec: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Columns(Part):
+    """What the three columns are called in the source; they are renamed once, at the border."""
+
+    unique_id: str = "unique_id"
+    ds: str = "ds"
+    y: str = "y"
+
+
+class Source(Part):
+    """Where the observations are.
+
+    Attributes:
+        uri: A Parquet file, a folder of them, or an object store (s3://, gs://, az://).
+        columns: What the source calls `unique_id`, `ds` and `y`.
+        available_at: Column that says when each row became known. With it every read is
+            point-in-time and the row known last wins; without it `ds` decides.
+    """
+
+    uri: str = Field(min_length=1)
+    columns: Columns = Columns()
+    available_at: str | None = None
+
+
+class Covariates(Part):
+    """Columns beside the target: known up to the cutoff, known ahead, or constant per series."""
+
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> Self:
+        names = [*self.past, *self.known, *self.static]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"expected every covariate in one role, got {doubled[0]!r} in two")
+        return self
+
+
+class Calendar(Part):
+    """The time grid: step and zone. Calendar features and local midnights come from the zone.
+
+    `timezone` may be left out where the source's times carry one; then it is UTC.
+    """
+
+    frequency: str
+    timezone: str | None = None
+
+    @model_validator(mode="after")
+    def _grid_exists(self) -> Self:
+        try:
+            Grid(self.frequency, self.timezone or "UTC")
+        except SpecError as error:
+            key, _, complaint = str(error).partition(": ")
+            raise ValueError(complaint.removesuffix(".")) from None
+        return self
+
+
+class Training(Part):
+    """When and how challengers are trained.
+
+    Attributes:
+        when: `auto` trains without a champion or with one older than `max_age_days`.
+        context_length: Steps that a network reads; None takes what is usual for the frequency.
+        members: Networks per forecaster, trained from different seeds and combined by the median.
+        minutes: Budget of one night's training, all candidates together.
+        max_epochs: Passes over the sampled windows, at the most; training stops early before that.
+        seed: Where all randomness starts.
+        on: `local` trains in this process, `gpu` on the gpu work pool.
+        max_age_days: Age of a champion's training data that makes `auto` train again.
+    """
+
+    when: Literal["auto", "always", "never"] = "auto"
+    context_length: int | None = Field(default=None, ge=1)
+    members: int = Field(default=3, ge=1, le=32)
+    minutes: float = Field(default=10, gt=0)
+    max_epochs: int = Field(default=30, ge=1)
+    seed: int = Field(default=7, ge=0)
+    on: Literal["local", "gpu"] = "local"
+    max_age_days: float = Field(default=28, gt=0)
+
+
+class Gate(Part):
+    """What a challenger has to show on unseen origins.
+
+    Attributes:
+        origins: Rolling origins on which all contenders are scored.
+        every: Steps between origins; None takes the horizon.
+        alpha: Accepted probability of promoting a challenger that is no better.
+        min_coverage: Least share of actuals inside the widest interval, relative to its nominal.
+    """
+
+    origins: int = Field(default=14, ge=2)
+    every: int | None = Field(default=None, ge=1)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    min_coverage: Share = 0.8
+
+
+class Contracts(Part):
+    """Thresholds of the input and output contracts.
+
+    Attributes:
+        max_age: Steps that the newest observation may lie before the cutoff; None: two days'
+            worth of steps, at least two.
+        max_gap: Longest run of missing steps before a series is put in quarantine; None: half of
+            the context.
+        max_null_share: Share of missing steps before a series is put in quarantine.
+        max_quarantine_share: Share of series in quarantine that stops the night.
+    """
+
+    max_age: int | None = Field(default=None, ge=0)
+    max_gap: int | None = Field(default=None, ge=1)
+    max_null_share: Share = 0.5
+    max_quarantine_share: Share = 0.2
+
+
+class Spec(Part):
+    """One set of series and everything that Nightcast has to know about it."""
+
+    name: str = ""
+    source: Source
+    covariates: Covariates = Covariates()
+    calendar: Calendar
+    horizon: int = Field(ge=1)
+    season_lengths: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    quantile_levels: tuple[float, ...] = DECILES
+    candidates: tuple[str, ...] = ("attention_lstm", "multihead_lstm")
+    baseline: Literal["seasonal_naive"] = "seasonal_naive"
+    training: Training = Training()
+    gate: Gate = Gate()
+    contracts: Contracts = Contracts()
+    warehouse: str = "./warehouse"
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, name: str) -> str:
+        if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            raise ValueError("expected letters, digits, - and _, because folders are named after it")
+        return name
+
+    @field_validator("quantile_levels")
+    @classmethod
+    def _levels_ascend(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        inside = all(0 < level < 1 for level in levels)
+        if not levels or not inside or list(levels) != sorted(set(levels)):
+            raise ValueError("expected ascending numbers between 0 and 1")
+        if 0.5 not in levels:
+            raise ValueError("expected the median, 0.5, to be among them")
+        for level in levels:
+            quantile_column(level)
+        return levels
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_source(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and not fields.get("name"):
+            source = fields.get("source")
+            uri = source.get("uri") if isinstance(source, dict) else None
+            if isinstance(uri, str) and uri:
+                stem = Path(uri.rstrip("/")).stem
+                name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "series"
+                fields = {**fields, "name": name}
+        return fields
+
+    @property
+    def grid(self) -> Grid:
+        """The time grid that the series live on."""
+        return Grid(self.calendar.frequency, self.calendar.timezone or "UTC")
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Season lengths in steps, ascending: those of the spec, or those of the frequency."""
+        return tuple(sorted(self.season_lengths or self.grid.habits.season_lengths))
+
+    @property
+    def season_length(self) -> int:
+        """The longest season: what the baseline repeats and MASE is scaled by."""
+        return self.seasons[-1]
+
+    @property
+    def context_length(self) -> int:
+        """Steps that a network reads."""
+        return self.training.context_length or max(
+            self.grid.habits.context_length, 2 * self.season_length
+        )
+
+    @property
+    def origin_step(self) -> int:
+        """Steps between evaluation origins."""
+        return self.gate.every or self.horizon
+
+    @property
+    def max_age(self) -> int:
+        """Steps that the newest observation may lie before the cutoff."""
+        if self.contracts.max_age is not None:
+            return self.contracts.max_age
+        step = self.grid.step
+        return 2 if step is None else max(2, 2 * 86_400_000_000 // step)
+
+    @property
+    def max_gap(self) -> int:
+        """Longest accepted run of missing steps."""
+        return self.contracts.max_gap or max(1, self.context_length // 2)
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits of the content; where the warehouse is does not count."""
+        content = json.dumps(self.model_dump(mode="json", exclude={"warehouse"}), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def parse_spec(fields: object, *, origin: str = "spec") -> Spec:
+    """Turn the content of a YAML file into a spec.
+
+    Args:
+        fields: What the YAML parser returned.
+        origin: How to call the source in an error message.
+
+    Raises:
+        SpecError: One sentence per wrong key: its name, what was expected, what came.
+    """
+    if not isinstance(fields, dict):
+        raise SpecError(
+            f"{origin}: expected a mapping with source, calendar and horizon, "
+            f"got {type(fields).__name__}."
+        )
+    try:
+        return Spec.model_validate(fields)
+    except ValidationError as invalid:
+        complaints = [_sentence(dict(error)) for error in invalid.errors(include_url=False)]
+        raise SpecError(f"{origin}: " + " ".join(complaints)) from None
+
+
+def load_spec(path: str | Path) -> Spec:
+    """Read a spec from a YAML file.
+
+    Raises:
+        SpecError: If there is no such file, it is not YAML, or a key is wrong.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(
+            f"{path}: no such spec file; `nightcast init FILE.parquet -o {path}` proposes one."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: expected a readable YAML file, got {error}.") from None
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise SpecError(f"{path}: expected YAML, got a syntax error: {where}.") from None
+    return parse_spec(fields, origin=str(path))
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """One pydantic error in words."""
+    location = ".".join(str(part) for part in error["loc"]) or "spec"
+    if error["type"] == "extra_forbidden":
+        return f"{location}: unknown key{_suggestion(error['loc'])}."
+    if error["type"] == "missing":
+        return f"{location}: expected a value, got none; add this key."
+    message = error["msg"].removeprefix("Value error, ")
+    message = message.replace("Input should be a valid", "expected a valid")
+    message = re.sub("^Input should be (?=greater|less)", "expected a number ", message)
+    message = message.replace("Input should be", "expected")
+    if error["type"] == "value_error" and not isinstance(error["input"], str | int | float | list):
+        return f"{location}: {message}."
+    return f"{location}: {message}, got {error['input']!r}."
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    """Name the known key that an unknown one resembles, or all that are known."""
+    part: Any = Spec
+    for key in location[:-1]:
+        part = part.model_fields[key].annotation
+    known = sorted(part.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"

@@ -1,0 +1,60 @@
+"""Windows: what a forecaster sees of the panel, gathered per batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.panel import Bools, Floats, Ints, Panel
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """A batch of windows; `B` windows, `L` context_length, `H` horizon.
+
+    Attributes:
+        context: Target up to the origin, 0 where not observed, shape `(B, L)`.
+        observed: Where `context` holds an observation, shape `(B, L)`.
+        past: Covariates up to the origin, NaN where missing, shape `(B, L, P)`.
+        known: Covariates known ahead, NaN where missing, shape `(B, L + H, K)`.
+        target: Target after the origin, NaN where not observed, shape `(B, H)`; only training and
+            evaluation look at it.
+    """
+
+    context: Floats
+    observed: Bools
+    past: Floats
+    known: Floats
+    target: Floats
+
+
+def gather(panel: Panel, series: Ints, origins: Ints, *, context_length: int, horizon: int) -> Windows:
+    """Copy one batch of windows out of the panel.
+
+    A history shorter than the context is padded on the left with unobserved steps.
+
+    Args:
+        panel: Where to look; may be memory-mapped.
+        series: Position of each window's series, shape `(B,)`.
+        origins: Slot of the last step of each window's context, shape `(B,)`.
+        context_length: Steps of context, `L`.
+        horizon: Steps of target, `H`, at most the panel's.
+    """
+    offsets = np.arange(1 - context_length, horizon + 1)
+    rows = panel.rows(series[:, None], origins[:, None] + offsets)  # (B, L + H)
+    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
+    inside = (rows >= begin) & (rows < end)
+    rows = np.where(inside, rows, begin)
+    y = panel.y[rows]
+    observed = panel.observed[rows] & inside
+    past_rows = rows[:, :context_length]
+    return Windows(
+        context=np.where(observed, y, 0)[:, :context_length],
+        observed=observed[:, :context_length],
+        past=_take(panel.past, past_rows, inside[:, :context_length]),
+        known=_take(panel.known, rows, inside),
+        target=np.where(observed, y, np.nan)[:, context_length:].astype(np.float32),
+    )
+
+
+def _take(values: Floats, rows: Ints, inside: Bools) -> Floats:
+    return np.where(inside[..., None], values[rows], np.float32(np.nan))

@@ -1,0 +1,1 @@
+"""Where things are kept: Parquet sources, snapshots, Delta tables, models. Plain functions."""
