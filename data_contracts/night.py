@@ -1,0 +1,112 @@
+"""What one night did, as a record: `runs/<cutoff>/night.json`, the report and the UI read it."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen part of the record that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Score(Record):
+    """How one contender did on the unseen origins, mean over series and origins.
+
+    Attributes:
+        contender: Name of the forecaster, such as `attention_lstm`.
+        role: `challenger`, `champion` (in service before tonight) or `baseline`.
+        version: Version in the registry; of the baseline, its name.
+        mase: Mean absolute error of the median over that of the seasonal naive in sample.
+        wql: Weighted quantile loss, factor 2, mean over levels.
+        coverage: Share of actuals inside the widest central interval, and what is nominal.
+        bias: Mean error of the median per unit of mean |y|; positive where it is too high.
+        train_minutes: Minutes of training, None where none took place tonight.
+    """
+
+    contender: str
+    role: Literal["challenger", "champion", "baseline"]
+    version: str
+    mase: float
+    wql: float
+    coverage: float
+    nominal_coverage: float
+    bias: float
+    train_minutes: float | None = None
+
+
+class Decision(Record):
+    """What the gate decided.
+
+    Attributes:
+        outcome: `promoted` a challenger; `kept` the champion; `blocked` a challenger that broke a
+            guardrail; `baseline` is published because nothing is better.
+        reason: One sentence with the numbers.
+        champion: Version in service after the decision, None without one.
+        previous: Version in service before it.
+        origins: Number of unseen origins that were judged.
+    """
+
+    outcome: Literal["promoted", "kept", "blocked", "baseline"]
+    reason: str
+    champion: str | None
+    previous: str | None
+    origins: int
+
+
+class Stage(Record):
+    """One step of the night and how long it took."""
+
+    name: str
+    seconds: float
+
+
+class Night(Record):
+    """Everything about one night that is not rows of a table.
+
+    Attributes:
+        name: Of the spec.
+        published: Whether the batch is in the table.
+        model: Who made the batch: name of the forecaster in service, or of the baseline.
+        model_version: Its version.
+        qualities: Rows of the batch by `quality`.
+        quarantined: One sentence per series set aside, by `unique_id`.
+        warnings: Sentences of the contracts that did not stop anything.
+        training: Why networks were or were not trained tonight, one sentence.
+        version: Of the Delta table after the commit.
+    """
+
+    name: str
+    spec_digest: str
+    code_version: str
+    run_id: str
+    as_of: AwareDatetime
+    cutoff: AwareDatetime
+    issued_at: AwareDatetime
+    snapshot: str
+    num_series: int
+    horizon: int
+    published: bool
+    model: str
+    model_version: str
+    qualities: dict[str, int]
+    decision: Decision
+    scores: tuple[Score, ...] = ()
+    quarantined: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    training: str = ""
+    stages: tuple[Stage, ...] = ()
+    version: int | None = None
+
+    @property
+    def headline(self) -> str:
+        """The verdict of the night in one sentence, for the first line of every report."""
+        made_by = f"{self.model} {self.model_version}".strip()
+        series = f"{self.num_series} series × {self.horizon} steps"
+        if not self.published:
+            return f"Nothing was published: {self.decision.reason}"
+        if self.decision.outcome == "baseline":
+            return f"Published {series} from the baseline {self.model}: {self.decision.reason}"
+        what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
+        return f"Published {series} by {made_by}, {what[self.decision.outcome]}."

@@ -1,0 +1,87 @@
+"""Where everything of one spec is kept: the paths under `<warehouse>/<spec name>/`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pandas as pd
+
+from data_contracts.errors import SpecError
+from data_contracts.spec import Spec
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Paths of the tables and files of one spec; see DESIGN for what each holds."""
+
+    root: Path
+
+    @property
+    def forecasts(self) -> Path:
+        """The table that readers read."""
+        return self.root / "forecasts.delta"
+
+    @property
+    def evaluations(self) -> Path:
+        """Losses from which the gate decided."""
+        return self.root / "evaluations.delta"
+
+    @property
+    def decisions(self) -> Path:
+        """What the gate decided, and why."""
+        return self.root / "decisions.delta"
+
+    @property
+    def quarantine(self) -> Path:
+        """What was set aside, and why."""
+        return self.root / "quarantine.delta"
+
+    @property
+    def registry(self) -> Path:
+        """Model versions and the champion pointer."""
+        return self.root / "registry.delta"
+
+    @property
+    def models(self) -> Path:
+        """One immutable folder per model version."""
+        return self.root / "models"
+
+    @property
+    def snapshots(self) -> Path:
+        """One immutable folder per panel."""
+        return self.root / "snapshots"
+
+    @property
+    def exports(self) -> Path:
+        """Plain files for simple readers."""
+        return self.root / "exports"
+
+    def run(self, cutoff: pd.Timestamp) -> Path:
+        """Stage markers, validation result and report of one cutoff."""
+        return self.root / "runs" / f"{cutoff.tz_convert('UTC'):%Y%m%dT%H%M}"
+
+
+def open_warehouse(spec: Spec) -> Warehouse:
+    """Make sure that the warehouse of a spec can be written.
+
+    Raises:
+        SpecError: If it is no local path, or a file cannot be created there.
+    """
+    if "://" in spec.warehouse.removeprefix("file://"):
+        raise SpecError(
+            f"warehouse: expected a folder on this machine, got {spec.warehouse!r}; "
+            "object stores are not supported yet."
+        )
+    root = Path(spec.warehouse.removeprefix("file://")) / spec.name
+    probe = root / f".probe-{uuid4().hex}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SpecError(
+            f"warehouse: cannot write to {root}: {os.strerror(error.errno or 0)}; "
+            "name a folder that this user may write to."
+        ) from None
+    return Warehouse(root)
