@@ -1,5 +1,7 @@
 """What can go wrong, by who has to act. Each message is one sentence that a person understands.
 
+The command ends with the exit status beside the name:
+
     NightcastError          exit status 3   something broke
     ├── RefusedError        exit status 1   the data or the gate refused; nothing was published
     │   └── ContractError                   a table does not keep its contract

@@ -135,7 +135,9 @@ def _calendar_starts(frequency: str, timezone: str) -> Ints:
     """UTC microseconds at which each step of a calendar frequency begins, ascending."""
     local = pd.date_range(*CALENDAR_SPAN, freq=frequency, unit="us")
     # A midnight that a clock change skips begins the day at the next valid instant.
-    utc = local.tz_localize(timezone, nonexistent="shift_forward", ambiguous=np.ones(len(local), bool))
+    utc = local.tz_localize(
+        timezone, nonexistent="shift_forward", ambiguous=np.ones(len(local), bool)
+    )
     starts: Ints = utc.tz_convert("UTC").as_unit("us").asi8
     starts.setflags(write=False)
     return starts

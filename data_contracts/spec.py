@@ -84,7 +84,7 @@ class Calendar(Part):
         try:
             Grid(self.frequency, self.timezone or "UTC")
         except SpecError as error:
-            key, _, complaint = str(error).partition(": ")
+            _, _, complaint = str(error).partition(": ")
             raise ValueError(complaint.removesuffix(".")) from None
         return self
 
@@ -168,7 +168,9 @@ class Spec(Part):
     @classmethod
     def _name_is_plain(cls, name: str) -> str:
         if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            raise ValueError("expected letters, digits, - and _, because folders are named after it")
+            raise ValueError(
+                "expected letters, digits, - and _, because folders are named after it"
+            )
         return name
 
     @field_validator("quantile_levels")

@@ -1,1 +1,4 @@
-"""What runs, in which order. A flow reads as a table of contents; the `nightcast` command is here."""
+"""What runs, in which order. A flow reads as a table of contents.
+
+The `nightcast` command is here too.
+"""

@@ -27,7 +27,9 @@ class Windows:
     target: Floats
 
 
-def gather(panel: Panel, series: Ints, origins: Ints, *, context_length: int, horizon: int) -> Windows:
+def gather(
+    panel: Panel, series: Ints, origins: Ints, *, context_length: int, horizon: int
+) -> Windows:
     """Copy one batch of windows out of the panel.
 
     A history shorter than the context is padded on the left with unobserved steps.
