@@ -1,0 +1,172 @@
+"""Where a run started by hand reports to: the server that is configured, or a throw-away one.
+
+The throw-away server starts as a process of its own while this one imports the heavy libraries,
+keeps its records in a temporary folder, and goes when this process goes, however that ends.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_contracts.errors import NightcastError
+
+STARTUP_SECONDS = 120
+QUIET = {
+    # Nothing phones home, and the server's own chatter stays out of the terminal.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+}
+THROW_AWAY = {
+    "PREFECT_UI_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    # Batches keep the task-run recorder from fighting over the SQLite file.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+}
+HEAVY = ("pandas", "great_expectations.expectations", "keras", "deltalake")
+
+
+@contextlib.contextmanager
+def reporting(*, verbose: bool) -> Iterator[None]:
+    """Let flows of this process report to a Prefect server for as long as the context lasts.
+
+    Call it before Prefect is imported for the first time: it reads its settings then.
+
+    Args:
+        verbose: Show Prefect's log lines on the terminal.
+
+    Raises:
+        NightcastError: If no server is configured and a throw-away one does not start.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if not verbose:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    if _configured():
+        yield
+        return
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")  # nobody will read them there
+    with tempfile.TemporaryDirectory(prefix="nightcast-") as folder:
+        port = _free_port()
+        with _server(port, Path(folder)) as server:
+            _import_meanwhile()
+            _wait_until_healthy(server, port)
+            os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+            try:
+                with _without_heartbeat():
+                    yield
+            finally:
+                del os.environ["PREFECT_API_URL"]
+
+
+def _configured() -> bool:
+    """Whether a server is named by the environment or by the active Prefect profile."""
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    if not (home / "profiles.toml").exists():
+        return False
+    from prefect.settings import PREFECT_API_URL
+
+    return bool(PREFECT_API_URL.value())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _server(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    database = f"sqlite+aiosqlite:///{folder}/prefect.db"
+    command = ["uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "critical"]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, *address],
+            env={**os.environ, **THROW_AWAY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": database},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for us; the server is still needed to record it
+            preexec_fn=_die_with_parent,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent ends, even by kill -9."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _import_meanwhile() -> None:
+    """Import what the night needs anyway while the server starts on another core."""
+    with _native_stderr_hidden():
+        for name in HEAVY:
+            importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _native_stderr_hidden() -> Iterator[None]:
+    """Hide what TensorFlow's native code prints while it loads, before its log level counts."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _wait_until_healthy(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(f"http://127.0.0.1:{port}/api/health", timeout=5):
+                return
+        time.sleep(0.1)
+    raise NightcastError(
+        f"The throw-away Prefect server did not start within {STARTUP_SECONDS} s; set "
+        "PREFECT_API_URL to a running server, or see `prefect server start` for the reason."
+    )
+
+
+@contextlib.contextmanager
+def _without_heartbeat() -> Iterator[None]:
+    """Each flow waits a second for its heartbeat thread; a throw-away server has no use for it."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield

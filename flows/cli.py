@@ -1,0 +1,188 @@
+"""The `nightcast` command. Each command is an entry here; what it does lies in flows and tasks.
+
+Exit status: 0 done · 1 the data or the gate refused, nothing was published · 2 the command or the
+spec is wrong · 3 something broke · 130 interrupted. Heavy modules are imported inside the commands,
+so that `nightcast --help` answers at once.
+"""
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from data_contracts.errors import NightcastError
+
+app = typer.Typer(
+    name="nightcast",
+    help="Nightly forecasts for the many time series that a company keeps in Parquet.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+INTERRUPTED = 130
+
+SpecPath = Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TS",
+        help="The instant to pretend to live in; now by default. In the spec's time zone unless "
+        "it carries an offset.",
+    ),
+]
+Cutoff = Annotated[
+    str | None,
+    typer.Option("--cutoff", metavar="TS", help="Which batch; the latest by default."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show the log, and the traceback of an error.")
+]
+
+
+class When(StrEnum):
+    """Whether tonight trains."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _one_sentence(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn errors into one sentence on standard error and the exit status that goes with them."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except NightcastError as error:
+            _explain(kwargs)
+            _complain(str(error))
+            raise typer.Exit(error.exit_status) from None
+        except KeyboardInterrupt:
+            _complain("Interrupted; run the same command again to finish.")
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            _explain(kwargs)
+            _complain(
+                f"Something broke: {type(error).__name__}: {error} "
+                "(run with --verbose for the traceback)."
+            )
+            raise typer.Exit(NightcastError.exit_status) from None
+
+    return wrapped
+
+
+def _explain(options: Mapping[str, object]) -> None:
+    if options.get("verbose"):
+        traceback.print_exc()
+
+
+def _complain(sentence: str) -> None:
+    sys.stderr.write(f"nightcast: {sentence}\n")
+
+
+@app.command()
+@_one_sentence
+def init(
+    parquet: Annotated[str, typer.Argument(help="A long-format Parquet file or folder.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to write the spec.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Propose a spec from a file: its columns, frequency, seasons and horizon."""
+    from flows.commands.init import propose
+
+    propose(parquet, output, as_json=as_json)
+
+
+@app.command()
+@_one_sentence
+def check(
+    spec: SpecPath, *, as_of: AsOf = None, as_json: AsJson = False, verbose: Verbose = False
+) -> None:
+    """Check the input against its contract; nothing is trained or written."""
+    from flows.commands.check import check_input
+
+    check_input(spec, as_of, as_json=as_json)
+
+
+@app.command()
+@_one_sentence
+def run(
+    spec: SpecPath,
+    *,
+    as_of: AsOf = None,
+    train: Annotated[
+        When | None, typer.Option(help="Whether to train; as the spec says by default.")
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run one night: check, train when due, judge, promote, forecast, publish, report."""
+    from flows.commands.run import run_night
+
+    run_night(spec, as_of, train=train.value if train else None, as_json=as_json, verbose=verbose)
+
+
+@app.command()
+@_one_sentence
+def champion(spec: SpecPath, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """Show the model in service and how it came there."""
+    from flows.commands.champion import show_champion
+
+    show_champion(spec, as_json=as_json)
+
+
+@app.command()
+@_one_sentence
+def forecasts(
+    spec: SpecPath,
+    *,
+    cutoff: Cutoff = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the batch to a .parquet or .csv file."),
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read the published forecasts of one cutoff."""
+    from flows.commands.forecasts import show_forecasts
+
+    show_forecasts(spec, cutoff, output, as_json=as_json)
+
+
+@app.command()
+@_one_sentence
+def report(
+    spec: SpecPath, *, cutoff: Cutoff = None, as_json: AsJson = False, verbose: Verbose = False
+) -> None:
+    """Say where the report of a night lies."""
+    from flows.commands.report import show_report
+
+    show_report(spec, cutoff, as_json=as_json)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

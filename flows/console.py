@@ -1,0 +1,72 @@
+"""What a person sees on the terminal while a command runs, and when it ends."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from tasks.progress import Step
+
+OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False)
+
+
+class TerminalReporter:
+    """A bar for the running step with the time left, a line for each one that is over.
+
+    Where the terminal cannot redraw (a file, a pipe) only the lines are written. All of it goes to
+    standard error, so that standard output stays free for the answer.
+    """
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=ERR,
+            transient=True,
+            disable=not ERR.is_terminal,
+        )
+        self._running: dict[str, Any] = {}
+
+    def __enter__(self) -> "TerminalReporter":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begin(self, title: str) -> Step:
+        """Show a bar that pulses until the first report."""
+        task = self._progress.add_task(title, total=None, note="")
+        self._running[title] = task
+
+        def report(done: float, total: float, note: str = "") -> None:
+            self._progress.update(task, completed=done, total=total, note=note)
+
+        return report
+
+    def end(self, title: str, seconds: float) -> None:
+        """Replace the bar by a line."""
+        self._progress.remove_task(self._running.pop(title))
+        ERR.print(f"[green]✓[/] {title} [dim]{seconds:.1f} s[/]")
+
+
+def print_json(answer: object) -> None:
+    """Write an answer for a program."""
+    sys.stdout.write(json.dumps(answer, indent=2, default=str) + "\n")

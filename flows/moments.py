@@ -1,0 +1,29 @@
+"""Moments that a person types."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from data_contracts.errors import SpecError
+
+
+def parse_moment(text: str, *, timezone: str, option: str) -> datetime:
+    """Read an ISO 8601 time; without an offset it is meant in `timezone`, without a time midnight.
+
+    Args:
+        text: Such as `2013-10-16`, `2013-10-16T00:00` or `2013-10-16T04:00Z`.
+        timezone: IANA name.
+        option: How to call the option in an error message.
+
+    Raises:
+        SpecError: If it is no such time.
+
+    >>> parse_moment("2013-10-16", timezone="America/New_York", option="--as-of").isoformat()
+    '2013-10-16T00:00:00-04:00'
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SpecError(
+            f"{option}: expected a time such as 2013-10-16 or 2013-10-16T04:00Z, got {text!r}."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))

@@ -1,0 +1,110 @@
+"""How far a long step is, for whoever looks: a bar on the terminal, or lines in the run's log.
+
+A task opens a `stage`, which times it and hands it a `Step` to report to. Who shows that is decided
+by whoever starts the flow: the command line installs a reporter, a worker keeps the log lines.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from data_contracts.night import Stage
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class Step(Protocol):
+    """One running step."""
+
+    def __call__(self, done: float, total: float, note: str = "") -> None:
+        """Say that `done` of `total` is over; `note` is a word on the state, such as a loss."""
+        ...
+
+
+class Reporter(Protocol):
+    """Shows steps to somebody."""
+
+    def begin(self, title: str) -> Step:
+        """A step begins."""
+        ...
+
+    def end(self, title: str, seconds: float) -> None:
+        """The same step is over."""
+        ...
+
+
+class LogReporter:
+    """Writes a line now and then into the log of the Prefect run, with the time left."""
+
+    def begin(self, title: str) -> Step:
+        """Start a step whose lines are at least `SECONDS_BETWEEN_LINES` apart."""
+        begun = last = time.monotonic()
+
+        def report(done: float, total: float, note: str = "") -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last < SECONDS_BETWEEN_LINES or done <= 0 or total <= 0:
+                return
+            last = now
+            left = (now - begun) * (total - done) / done
+            _log().info("%s: %.0f %% %s, %.0f s left", title, 100 * done / total, note, left)
+
+        return report
+
+    def end(self, title: str, seconds: float) -> None:
+        """Say how long the step took."""
+        _log().info("%s took %.1f s", title, seconds)
+
+
+@dataclass
+class Ledger:
+    """The stages of one run so far, kept on disk after each of them.
+
+    Attributes:
+        folder: Where `stages.json` goes; None keeps it in memory.
+    """
+
+    folder: Path | None = None
+    stages: list[Stage] = field(default_factory=list)
+
+    def add(self, stage: Stage) -> None:
+        """Append one stage and rewrite the file."""
+        self.stages.append(stage)
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps([stage.model_dump() for stage in self.stages], indent=1)
+            draft = self.folder / ".stages.json"
+            draft.write_text(text)
+            draft.replace(self.folder / "stages.json")
+
+
+REPORTER: ContextVar[Reporter] = ContextVar("reporter", default=LogReporter())
+LEDGER: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Step]:
+    """Time one stage of the night, show it, and enter it into the ledger when it succeeds."""
+    reporter, begun = REPORTER.get(), time.monotonic()
+    yield reporter.begin(name)
+    seconds = time.monotonic() - begun
+    reporter.end(name, seconds)
+    ledger = LEDGER.get()
+    if ledger is not None:
+        ledger.add(Stage(name=name, seconds=round(seconds, 3)))
+
+
+def _log() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("nightcast")

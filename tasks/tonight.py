@@ -1,0 +1,85 @@
+"""What one run of a night stands on: its spec, its cutoff, its place, its name."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from data_contracts.frequency import Grid
+from data_contracts.spec import Spec, load_spec
+from tasks.progress import LEDGER, Ledger
+from tasks.stores.warehouse import Warehouse, open_warehouse
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """One run of one night.
+
+    Attributes:
+        as_of: The instant that the run pretends to live in, UTC.
+        cutoff: Last complete step at `as_of`, UTC.
+        issued_at: When this run really began, UTC.
+        run_id: Of the Prefect flow run.
+        token: Grows with time; an older run cannot overwrite what a newer one wrote.
+    """
+
+    spec: Spec
+    warehouse: Warehouse
+    as_of: pd.Timestamp
+    cutoff: pd.Timestamp
+    issued_at: pd.Timestamp
+    run_id: str
+    token: int
+
+    @property
+    def grid(self) -> Grid:
+        """The time grid of the series."""
+        return self.spec.grid
+
+
+def begin(spec_path: str, as_of: datetime | None) -> Tonight:
+    """Load the spec, find the cutoff, and open the warehouse and the ledger of the run.
+
+    Args:
+        spec_path: A YAML file.
+        as_of: None takes the scheduled time of the flow run, or now. Without an offset it is meant
+            in the time zone of the spec.
+
+    Raises:
+        SpecError: If the spec is wrong or the warehouse cannot be written.
+    """
+    spec = load_spec(spec_path)
+    instant = _instant(as_of or _scheduled_time(), spec.grid.timezone)
+    cutoff = spec.grid.timestamps([spec.grid.last_complete_slot(instant)])[0]
+    warehouse = open_warehouse(spec)
+    LEDGER.set(Ledger(warehouse.run(cutoff)))
+    return Tonight(
+        spec=spec,
+        warehouse=warehouse,
+        as_of=instant,
+        cutoff=cutoff,
+        issued_at=pd.Timestamp.now(UTC).as_unit("us"),
+        run_id=_run_id(),
+        token=time.time_ns(),
+    )
+
+
+def _instant(moment: datetime, timezone: str) -> pd.Timestamp:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
+    return pd.Timestamp(aware).tz_convert("UTC").as_unit("us")
+
+
+def _scheduled_time() -> datetime:
+    """The time a run was scheduled for: a late or repeated run still means the same night."""
+    from prefect.runtime import flow_run
+
+    return flow_run.scheduled_start_time or datetime.now(UTC)
+
+
+def _run_id() -> str:
+    from prefect.runtime import flow_run
+
+    return str(flow_run.id or uuid4())
