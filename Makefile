@@ -1,0 +1,88 @@
+# Every target does its own set-up; the environment is .venv in this clone.
+# Needed beforehand: Python 3.11, 3.12 or 3.13. uv is used where it is installed, else venv and pip.
+
+SPEC  ?= data_contracts/samples/nyc_departures/spec.yaml
+AS_OF ?= 2013-10-16T00:00-04:00
+
+UV    := $(shell command -v uv 2>/dev/null)
+BIN   := .venv/bin
+READY := .venv/.ready
+FITS  := import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13)
+
+# The first Python that fits; looked for once, and only when something has to be installed.
+PYTHON ?= $(eval PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11; do \
+  $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done))$(PYTHON)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types contracts pytest fmt bench lock clean
+
+help: ## print the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(READY) ## install everything into .venv (the other targets do it themselves)
+
+run: $(READY) ## forecast the sample data: the whole night, with a report at the end
+	@$(BIN)/nightcast run $(SPEC) --as-of $(AS_OF)
+
+test: lint types contracts pytest ## all checks: ruff, mypy, import contracts, doctests and tests
+
+lint: $(READY)
+	@echo "== ruff"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+
+types: $(READY)
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+contracts: $(READY)
+	@echo "== import contracts"
+	@$(BIN)/lint-imports --no-logo
+
+pytest: $(READY)
+	@echo "== doctests and tests"
+	@$(BIN)/python -m pytest --cov --cov-report=term --durations=5
+
+fmt: $(READY) ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check
+
+# A benchmark is a module of benchmarks/ that can be run; one that falls short does not stop the next.
+bench: $(READY) ## run every benchmark; fails at the end if a figure falls short of its target
+	@short=""; \
+	for file in $$(grep -l '__main__' benchmarks/*.py); do \
+	  name=$$(basename $$file .py); \
+	  echo "== benchmarks.$$name"; \
+	  $(BIN)/python -m benchmarks.$$name || short="$$short $$name"; \
+	done; \
+	if [ -n "$$short" ]; then echo "Fell short:$$short"; exit 1; fi
+
+# --no-emit-*: the lock names packages, versions and hashes, never where they come from.
+lock: ## resolve pyproject.toml into requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
+
+clean: ## remove the environment and what the tools cached; the warehouse stays
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+# The stamp is the last thing written, so an interrupted installation is taken up again.
+$(READY): pyproject.toml requirements.lock
+	@rm -f $@
+ifneq ($(UV),)
+	@echo "Installing 2.8 GB into .venv with uv; the first time takes some minutes."
+	@$(BIN)/python -c '$(FITS)' 2>/dev/null \
+	  || $(UV) venv --quiet --clear --python $(or $(PYTHON),3.13) .venv
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+else
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "Nightcast needs Python 3.11, 3.12 or 3.13;" \
+	  "none was found, so install one or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "Installing 2.8 GB into .venv with pip; the first time takes some minutes."
+	@$(BIN)/python -c '$(FITS); import pip' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+endif
+	@touch $@

@@ -1,0 +1,58 @@
+"""What every test stands on: a known environment, and one Prefect backend for all flow tests."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+# Prefect and TensorFlow read the environment when they are imported, so it is set before that.
+PREFECT_HOME = tempfile.mkdtemp(prefix="nightcast-tests-")
+for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+    del os.environ[name]  # a developer's own server must not hear of the tests
+os.environ.update(
+    PREFECT_HOME=PREFECT_HOME,
+    PREFECT_LOGGING_TO_API_ENABLED="false",
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    # Without batches the task-run recorder fights over the SQLite file, seconds per flow.
+    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE="100",
+    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE="100",
+    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL="1",
+    DO_NOT_TRACK="1",
+    GX_ANALYTICS_ENABLED="false",
+    MPLBACKEND="Agg",
+    NO_COLOR="1",
+    COLUMNS="200",  # messages are matched, so no terminal may wrap them
+)
+for name, value in {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OMP_NUM_THREADS": "2",
+    "TF_NUM_INTRAOP_THREADS": "2",
+    "TF_NUM_INTEROP_THREADS": "2",
+}.items():
+    os.environ.setdefault(name, value)
+
+
+def pytest_unconfigure():
+    shutil.rmtree(PREFECT_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prefect_backend():
+    """A throw-away Prefect server; it takes some ten seconds to start, once per session."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    # Every flow waits a second for the heartbeat thread, and only settings can switch it off.
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _flow_tests_report_to_it(request):
+    if request.node.get_closest_marker("flow"):
+        request.getfixturevalue("prefect_backend")
