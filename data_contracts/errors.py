@@ -6,7 +6,8 @@ The command ends with the exit status beside the name:
     ├── RefusedError        exit status 1   the data or the gate refused; nothing was published
     │   └── ContractError                   a table does not keep its contract
     ├── SpecError           exit status 2   the command or the spec is wrong
-    └── ConflictError       exit status 3   another run did the same thing first
+    ├── ConflictError       exit status 3   another run did the same thing first
+    └── StorageError        exit status 3   the warehouse cannot be read or written
 """
 
 
@@ -30,6 +31,10 @@ class SpecError(NightcastError):
 
 class ConflictError(NightcastError):
     """Another run changed the same record first; the caller decides again or gives up."""
+
+
+class StorageError(NightcastError):
+    """The warehouse cannot be read or written, or what it holds is damaged."""
 
 
 class ContractError(RefusedError):
