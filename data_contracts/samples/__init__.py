@@ -1,0 +1,1 @@
+"""Real series that come with the clone, each with the command that derives it."""
