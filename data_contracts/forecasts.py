@@ -1,8 +1,32 @@
 """Contract of `forecasts.delta`: one row per series and step of the horizon of one cutoff."""
 
-import pyarrow as pa
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from data_contracts.frequency import Grid, Ints
+from data_contracts.rules import (
+    Contract,
+    Rule,
+    ascending,
+    at_least,
+    at_most,
+    complete,
+    equal,
+    one_of,
+    one_value,
+    row_count,
+    unique,
+)
+from data_contracts.spec import Spec
+from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import (
+    BASELINE,
+    CHAMPION,
     CUTOFF,
     CUTOFF_DATE,
     DS,
@@ -13,6 +37,7 @@ from data_contracts.vocabulary import (
     MODEL_VERSION,
     QUALITY,
     RUN_ID,
+    SUBSTITUTED,
     UNIQUE_ID,
     quantile_columns,
 )
@@ -20,6 +45,142 @@ from data_contracts.vocabulary import (
 INSTANT = pa.timestamp("us", tz="UTC")
 KEY = (UNIQUE_ID, CUTOFF, DS)
 PARTITION_BY = [CUTOFF_DATE]
+Floats = NDArray[np.float64]
+
+NAME = "forecasts"
+CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
+QUALITIES = (CHAMPION, BASELINE, SUBSTITUTED)
+
+# Distance of a forecast from all that its series has ever been, in ranges of that series. Growth
+# or a new peak takes a series one range out; a network that diverged, a wrong scale or a wrong
+# unit takes it tens of ranges out. In between a person should look, but readers get their batch.
+FAR, ABSURD = 3.0, 10.0
+
+STEPS_AFTER_CUTOFF = "steps_after_cutoff"  # as `ds` has it, NaN off the grid
+DAYS_MISFILED = "days_misfiled"  # from the date of the cutoff to `cutoff_date`
+RANGES_OUTSIDE = "ranges_outside"  # distance from the history, NaN where it is not known
+
+WHICH = "{unique_id} at {ds:%Y-%m-%d %H:%M} UTC"
+
+
+COLUMNS_CONTRACT = Contract(
+    NAME,
+    (
+        Rule(
+            "columns",
+            CRITICAL,
+            equal("expected", "found"),
+            "the batch has the columns of the table, each of its type",
+            "{count} columns are not those of the forecast table, such as {column!r}: expected "
+            "{expected}, got {found}.",
+        ),
+    ),
+)
+
+
+ROW_RULES = (
+    Rule(
+        "rows",
+        CRITICAL,
+        row_count("expected_rows"),
+        "the batch has a row per series and step",
+        "The batch has {found:,} rows instead of {bound:,.0f} ({series:,} series × {horizon:,} "
+        "steps); {lacking}.",
+    ),
+    Rule(
+        "expected_series",
+        CRITICAL,
+        one_of(UNIQUE_ID, "expected_ids"),
+        "the batch holds no series that was not asked for",
+        "{count:,} rows are of series that were not asked for, such as {unique_id}.",
+        explained_by=("complete",),
+    ),
+    Rule(
+        "unique_keys",
+        CRITICAL,
+        unique(*KEY),
+        "no series has two rows for one step",
+        "{count:,} rows share their key with another one, such as " + WHICH + ".",
+    ),
+    Rule(
+        "one_cutoff",
+        CRITICAL,
+        one_value(CUTOFF),
+        "the batch has one cutoff",
+        "The batch has {found:,} cutoffs, expected one.",
+        explained_by=("rows",),
+    ),
+    Rule(
+        "one_run",
+        CRITICAL,
+        one_value(RUN_ID),
+        "the batch is of one run",
+        "The batch is of {found:,} runs, expected one.",
+        explained_by=("rows",),
+    ),
+    Rule(
+        "filed_by_cutoff",
+        CRITICAL,
+        at_most(DAYS_MISFILED, 0),
+        "cutoff_date is the date of the cutoff",
+        "{count:,} rows have a cutoff_date that is not the date of their cutoff, such as "
+        + WHICH
+        + ".",
+        explained_by=("complete",),
+    ),
+    Rule(
+        "first_lead",
+        CRITICAL,
+        at_least(LEAD, 1),
+        "no lead is below 1",
+        "{count:,} rows have a lead below 1, such as " + WHICH + " with {lead}.",
+    ),
+    Rule(
+        "last_lead",
+        CRITICAL,
+        at_most(LEAD, "horizon"),
+        "no lead is above the horizon of {bound:,.0f}",
+        "{count:,} rows have a lead above the horizon of {bound:,.0f}, such as "
+        + WHICH
+        + " with {lead}.",
+    ),
+    Rule(
+        "lead_fits_ds",
+        CRITICAL,
+        equal(LEAD, STEPS_AFTER_CUTOFF),
+        "ds lies on the grid, lead steps after the cutoff",
+        "{count:,} rows have a ds that is not lead steps of {frequency!r} after the cutoff, "
+        "such as " + WHICH + " with lead {lead} after {cutoff:%Y-%m-%d %H:%M} UTC.",
+        explained_by=("complete", "first_lead", "last_lead"),
+    ),
+    Rule(
+        "known_quality",
+        CRITICAL,
+        one_of(QUALITY, list(QUALITIES)),
+        "quality is one of {qualities}",
+        "{count:,} rows have another quality than {qualities}, such as " + WHICH + " with "
+        "{quality!r}.",
+        explained_by=("complete",),
+    ),
+    Rule(
+        "near_history",
+        CRITICAL,
+        at_most(RANGES_OUTSIDE, ABSURD),
+        "no forecast lies more than {bound:g} ranges outside its history",
+        "{count:,} rows lie more than {bound:g} times the range of their history outside "
+        "it, such as " + WHICH + ", {ranges_outside:.3g} ranges outside.",
+        explained_by=("complete", "expected_series"),
+    ),
+    Rule(
+        "usual_level",
+        WARNING,
+        at_most(RANGES_OUTSIDE, FAR),
+        "no forecast lies more than {bound:g} ranges outside its history",
+        "Forecasts more than {bound:g} times the range of their history outside it: "
+        "{count:,} rows, such as " + WHICH + ", {ranges_outside:.3g} ranges outside.",
+        explained_by=("complete", "expected_series", "near_history"),
+    ),
+)
 
 
 def schema(levels: tuple[float, ...]) -> pa.Schema:
@@ -44,3 +205,152 @@ def schema(levels: tuple[float, ...]) -> pa.Schema:
             pa.field(RUN_ID, pa.string(), nullable=False),
         ]
     )
+
+
+def validate_forecasts(
+    rows: pd.DataFrame,
+    spec: Spec,
+    *,
+    expected_ids: Sequence[str],
+    history_range: pd.DataFrame | None,
+) -> Verdict:
+    """Judge a batch before it is published.
+
+    Args:
+        rows: The batch, columns as in `schema`, in any order.
+        spec: Where horizon, levels and grid are.
+        expected_ids: Series that the batch must hold, no more and no fewer.
+        history_range: Per series `unique_id`, `min` and `max` of its observations; None where
+            they are not known, and then no forecast is too far from them.
+    """
+    from data_contracts.expectations import judge  # takes seconds to import
+
+    columns = judge(COLUMNS_CONTRACT, _kinds(rows, schema(spec.quantile_levels)))
+    if columns.critical:
+        return columns  # nothing can be said about rows whose columns are not there
+    told = rows.assign(
+        **{
+            STEPS_AFTER_CUTOFF: _steps_after_cutoff(rows, spec.grid),
+            DAYS_MISFILED: _days_misfiled(rows),
+            RANGES_OUTSIDE: _ranges_outside(rows, spec, history_range),
+        }
+    )
+    return columns.merge(judge(rows_contract(spec, rows, expected_ids), told))
+
+
+def rows_contract(spec: Spec, rows: pd.DataFrame, expected_ids: Sequence[str]) -> Contract:
+    """Rules about the rows of a batch.
+
+    Args:
+        spec: Where horizon, levels and grid are.
+        rows: The batch, to name what it lacks.
+        expected_ids: Series that it must hold.
+    """
+    expected = sorted(set(expected_ids))
+    lacking = sorted(set(expected).difference(rows[UNIQUE_ID]))
+    named = f"of {len(lacking):,} series nothing is there, such as {lacking[0]}" if lacking else ""
+    facts = {
+        "expected_ids": expected,
+        "expected_rows": max(1, len(expected) * spec.horizon),  # an empty batch is never right
+        "series": len(expected),
+        "horizon": spec.horizon,
+        "lacking": named or "every series is there",
+        "frequency": spec.calendar.frequency,
+        "qualities": ", ".join(QUALITIES),
+    }
+    return Contract(NAME, (*_rules_of_levels(spec.quantile_levels), *ROW_RULES), facts)
+
+
+def _rules_of_levels(levels: tuple[float, ...]) -> tuple[Rule, ...]:
+    """The rules that look at one column per quantile level."""
+    no_gaps = Rule(
+        "complete",
+        CRITICAL,
+        complete(*schema(levels).names),
+        "no value is missing or infinite",
+        "{count:,} rows lack a finite value in some column, such as " + WHICH + ".",
+    )
+    if len(levels) == 1:
+        return (no_gaps,)
+    no_crossing = Rule(
+        "ascending_quantiles",
+        CRITICAL,
+        ascending(*quantile_columns(levels)),
+        "no quantile is below that of a lower level",
+        "{count:,} rows have a quantile below that of a lower level, such as " + WHICH + ".",
+        explained_by=("complete",),
+    )
+    return (no_gaps, no_crossing)
+
+
+def _kinds(rows: pd.DataFrame, expected: pa.Schema) -> pd.DataFrame:
+    """A row per column of the batch or the table: which kind of value it has and should have."""
+    names = list(dict.fromkeys([*expected.names, *map(str, rows.columns)]))
+    wanted = {field.name: _kind_of_type(field.type) for field in expected}
+    found = {str(name): _kind(rows[name]) for name in rows} if len(rows) else wanted
+    return pd.DataFrame(
+        {
+            "column": names,
+            "expected": [wanted.get(name, "no such column") for name in names],
+            "found": [found[name] if name in rows else "no such column" for name in names],
+        }
+    )
+
+
+def _kind_of_type(kind: pa.DataType) -> str:
+    if pa.types.is_date(kind):
+        return "dates"
+    if pa.types.is_timestamp(kind):
+        return "times in UTC"
+    if pa.types.is_integer(kind):
+        return "whole numbers"
+    return "numbers" if pa.types.is_floating(kind) else "text"
+
+
+def _kind(values: "pd.Series[Any]") -> str:
+    """Which kind of value a column has, in words."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return f"times in {values.dtype.tz}"
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    words = {"date": "dates", "floating": "numbers", "integer": "whole numbers", "string": "text"}
+    words |= {"datetime64": "times without a zone", "empty": "nothing but missing values"}
+    return words.get(kind, kind)
+
+
+def _steps_after_cutoff(rows: pd.DataFrame, grid: Grid) -> Floats:
+    """Steps from the cutoff to `ds`, NaN where one of them is no step of the grid, `(rows,)`."""
+    slots, on_grid = grid.slots(_instants(rows[DS]))
+    origins, origin_on_grid = grid.slots(_instants(rows[CUTOFF]))
+    return np.where(on_grid & origin_on_grid, (slots - origins).astype(float), np.nan)
+
+
+def _days_misfiled(rows: pd.DataFrame) -> Floats:
+    """Days between the date of the cutoff and `cutoff_date`, NaN where one is missing."""
+    filed = pd.to_datetime(rows[CUTOFF_DATE], utc=True)
+    days = (filed - rows[CUTOFF].dt.normalize()).dt.total_seconds().abs() / 86_400
+    return np.asarray(days, float)
+
+
+def _ranges_outside(rows: pd.DataFrame, spec: Spec, history: pd.DataFrame | None) -> Floats:
+    """How far the lowest and highest forecast lie outside the history, in its ranges, `(rows,)`.
+
+    A history that hardly moved is measured by the median range of all series; where that is 0 too
+    nothing is far, and the result is NaN.
+    """
+    if history is None:
+        return np.full(len(rows), np.nan)
+    known = history.set_index(UNIQUE_ID)[["min", "max"]].astype(float)
+    spread = known["max"] - known["min"]
+    known["unit"] = spread.clip(lower=spread.median()).replace(0.0, np.nan)
+    each = known.reindex(rows[UNIQUE_ID])
+    forecasts = rows[[MEAN, *quantile_columns(spec.quantile_levels)]].to_numpy(float)
+    above = forecasts.max(axis=1) - each["max"].to_numpy()
+    below = each["min"].to_numpy() - forecasts.min(axis=1)
+    return np.asarray(np.maximum(above, below).clip(min=0) / each["unit"].to_numpy())
+
+
+def _instants(times: "pd.Series[pd.Timestamp]") -> Ints:
+    """UTC microseconds since 1970, shape `(rows,)`."""
+    return pd.DatetimeIndex(times).as_unit("us").asi8

@@ -1,0 +1,219 @@
+"""Checks a contract with Great Expectations.
+
+Importing this module takes seconds, because it imports Great Expectations: import it in functions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import numpy as np
+import pandas as pd
+from great_expectations.core import ExpectationValidationResult
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import MulticolumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider import (
+    MulticolumnMapMetricProvider,
+    multicolumn_condition_partial,
+)
+
+from data_contracts.rules import Contract, Rule
+from data_contracts.verdicts import Check, Finding, Severity, Verdict
+from data_contracts.vocabulary import UNIQUE_ID
+
+WHOLE_TABLE = -1  # the "row" that breaks a rule about the table as a whole
+DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
+
+
+class RowsComplete(MulticolumnMapMetricProvider):
+    """Whether each row has a value, and no infinite one, in every column."""
+
+    condition_metric_name = "multicolumn_values.nightcast_complete"
+    condition_domain_keys = DOMAIN
+    condition_value_keys = ()
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]  # of an untyped library
+    def _pandas(cls, column_list: pd.DataFrame, **_: object) -> "pd.Series[bool]":  # noqa: N805  # a class method to its decorator
+        return (column_list.notna() & ~column_list.isin([np.inf, -np.inf])).all(axis=1)
+
+
+class ColumnsAscend(MulticolumnMapMetricProvider):
+    """Whether no value of a row is below that of the column before it."""
+
+    condition_metric_name = "multicolumn_values.nightcast_ascending"
+    condition_domain_keys = DOMAIN
+    condition_value_keys = ()
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]  # of an untyped library
+    def _pandas(cls, column_list: pd.DataFrame, **_: object) -> "pd.Series[bool]":  # noqa: N805  # a class method to its decorator
+        ascending = (np.diff(column_list.to_numpy(), axis=1) >= 0).all(axis=1)
+        return pd.Series(ascending, index=column_list.index)
+
+
+class ExpectRowsToBeComplete(MulticolumnMapExpectation):
+    """Expect a value that is not infinite in every one of several columns."""
+
+    column_list: list[str]
+    ignore_row_if: str = "never"
+    map_metric: ClassVar[str] = "multicolumn_values.nightcast_complete"
+    domain_keys: ClassVar[tuple[str, ...]] = DOMAIN
+    success_keys: ClassVar[tuple[str, ...]] = ("mostly",)
+    args_keys = ("column_list",)
+
+
+class ExpectColumnsToAscend(MulticolumnMapExpectation):
+    """Expect columns, such as quantiles, that do not fall from left to right; NaN falls."""
+
+    column_list: list[str]
+    ignore_row_if: str = "never"
+    map_metric: ClassVar[str] = "multicolumn_values.nightcast_ascending"
+    domain_keys: ClassVar[tuple[str, ...]] = DOMAIN
+    success_keys: ClassVar[tuple[str, ...]] = ("mostly",)
+    args_keys = ("column_list",)
+
+
+OWN = {kind.__name__: kind for kind in (ExpectRowsToBeComplete, ExpectColumnsToAscend)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What Great Expectations said about one rule.
+
+    Attributes:
+        rows: Positions of the offending rows, ascending, or `WHOLE_TABLE` alone; none if it passed.
+        found: Observed value of a rule about the whole table.
+        crash: Why the rule could not be checked, None if it could.
+    """
+
+    rows: tuple[int, ...] = ()
+    found: Any = None
+    crash: str | None = None
+
+
+def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
+    """Check every rule of a contract.
+
+    A rule that cannot be checked counts as broken, and says so: critical, unless it is a warning.
+    Rules about rows hold for a frame without any, so a contract needs one about their number.
+
+    Args:
+        contract: The rules.
+        frame: What they are about; `unique_id` names the series of a quarantine.
+    """
+    frame = frame.reset_index(drop=True)
+    outcomes = _outcomes(contract, frame)
+    checks: list[Check] = []
+    findings: list[Finding] = []
+    for rule in contract.rules:
+        outcome = outcomes[rule.name]
+        checks.append(_check(rule, outcome, contract.facts))
+        excused = {row for name in rule.explained_by for row in outcomes[name].rows}
+        if WHOLE_TABLE in excused:
+            continue
+        if outcome.crash:
+            findings.append(_crash(contract, checks[-1], outcome.crash))
+            continue
+        rows = [row for row in outcome.rows if row not in excused]
+        told = rows if rule.severity is Severity.QUARANTINE else rows[:1]
+        for row in told:
+            fields = {"found": outcome.found} if row == WHOLE_TABLE else _record(frame, row)
+            findings.append(_finding(contract, rule, {**fields, "count": len(rows)}))
+    return Verdict(contract=contract.name, checked=tuple(checks), findings=tuple(findings))
+
+
+def _outcomes(contract: Contract, frame: pd.DataFrame) -> dict[str, Outcome]:
+    """What Great Expectations says about each rule, by name."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context.enable_analytics(enable=False)
+    suite = gx.ExpectationSuite(
+        contract.name, expectations=[_build(rule) for rule in contract.rules]
+    )
+    batch = context.data_sources.pandas_default.read_dataframe(frame)
+    # Which rows offend comes back as their index, whatever their number.
+    answer = batch.validate(
+        suite,
+        result_format={"result_format": "COMPLETE"},
+        expectation_parameters=dict(contract.facts),
+    )
+    results = {result.expectation_config.meta["rule"]: result for result in answer.results}
+    return {rule.name: _outcome(results.get(rule.name)) for rule in contract.rules}
+
+
+def _build(rule: Rule) -> gxe.Expectation:
+    """The rule as an object of Great Expectations, which knows no quarantine."""
+    severity = "critical" if rule.severity is Severity.CRITICAL else "warning"
+    kind = OWN.get(rule.expectation.kind) or getattr(gxe, rule.expectation.kind)
+    return kind(**rule.expectation.arguments, severity=severity, meta={"rule": rule.name})
+
+
+def _outcome(result: ExpectationValidationResult | None) -> Outcome:
+    if result is None:
+        return Outcome(rows=(WHOLE_TABLE,), crash="it gave no result")
+    if result.success:
+        return Outcome()
+    rows = result.result.get("unexpected_index_list")
+    if rows:
+        return Outcome(rows=tuple(sorted(rows)))
+    if "observed_value" in result.result:
+        return Outcome(rows=(WHOLE_TABLE,), found=result.result["observed_value"])
+    return Outcome(rows=(WHOLE_TABLE,), crash=_exception(result.exception_info or {}))
+
+
+def _exception(info: Mapping[str, Any]) -> str:
+    """The first message in an `exception_info`, which is flat or nested by metric."""
+    for part in (info, *info.values()):
+        if isinstance(part, Mapping) and part.get("exception_message"):
+            return " ".join(str(part["exception_message"]).split()).rstrip(".")
+    return "it failed without a reason"
+
+
+def _record(frame: pd.DataFrame, row: int) -> dict[str, Any]:
+    """One row as Python values; picking the row first would turn its integers into floats."""
+    return {str(name): frame[name].iloc[row] for name in frame}
+
+
+def _check(rule: Rule, outcome: Outcome, facts: Mapping[str, Any]) -> Check:
+    return Check(
+        expectation=rule.name,
+        title=rule.title.format(**{**facts, "bound": rule.expectation.bound(facts)}),
+        severity=rule.severity,
+        passed=not outcome.rows,
+        offending=len(outcome.rows),
+    )
+
+
+def _crash(contract: Contract, check: Check, why: str) -> Finding:
+    harmless = check.severity is Severity.WARNING
+    return Finding(
+        contract=contract.name,
+        expectation=check.expectation,
+        severity=Severity.WARNING if harmless else Severity.CRITICAL,
+        sentence=f"Nobody could check that {check.title}: {why}; "
+        "that is a fault of the program or of the profile that it was given, so report it.",
+    )
+
+
+def _finding(contract: Contract, rule: Rule, fields: Mapping[str, Any]) -> Finding:
+    expectation = rule.expectation
+    bound = expectation.bound(contract.facts)
+    value = fields.get(expectation.column or "", fields.get("found"))
+    return Finding(
+        contract=contract.name,
+        expectation=rule.name,
+        severity=rule.severity,
+        column=expectation.column,
+        unique_id=fields[UNIQUE_ID] if rule.severity is Severity.QUARANTINE else None,
+        value=_number(value),
+        bound=bound,
+        sentence=rule.sentence.format(**{**contract.facts, **fields, "bound": bound}),
+    )
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return None
+    return float(value)

@@ -1,0 +1,146 @@
+"""What a contract says about a table: which rules were checked, what was found, what follows."""
+
+import math
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from data_contracts.errors import ContractError
+
+
+class Severity(StrEnum):
+    """What a broken rule leads to."""
+
+    CRITICAL = "critical"  # the night stops, nothing is published
+    QUARANTINE = "quarantine"  # the series is set aside, the others go on
+    WARNING = "warning"  # the night goes on, a person is told
+
+
+class Part(BaseModel):
+    """A frozen part of a verdict that JSON carries without loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Finding(Part):
+    """One way in which a table breaks its contract.
+
+    Attributes:
+        contract: Name of the contract, such as `observations`.
+        expectation: Name of the rule.
+        column: Column of the table that the rule looks at, None where it is the whole table.
+        unique_id: The series that a quarantine sets aside, None where all rows are meant.
+        value: What was found, None where it is no number.
+        bound: What was accepted at the most or at the least, None where it is no number.
+        sentence: What is wrong, what is accepted and what to do, for a person.
+    """
+
+    contract: str
+    expectation: str
+    severity: Severity
+    column: str | None = None
+    unique_id: str | None = None
+    value: float | None = None
+    bound: float | None = None
+    sentence: str
+
+    @field_validator("value", "bound")
+    @classmethod
+    def _not_a_number_is_none(cls, number: float | None) -> float | None:
+        return None if number is None or math.isnan(number) else number
+
+
+class Check(Part):
+    """One rule that was checked.
+
+    Attributes:
+        expectation: Name of the rule.
+        title: The rule in words, with its bounds.
+        offending: How many rows break it; a rule about the whole table counts as one.
+    """
+
+    expectation: str
+    title: str
+    severity: Severity
+    passed: bool
+    offending: int = 0
+
+
+class Verdict(Part):
+    """The outcome of one contract, or of several merged.
+
+    A failed check has no finding of its own where another finding explains it: of a series that
+    was never observed nobody wants to read that its history is short, too.
+    """
+
+    contract: str
+    checked: tuple[Check, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def status(self) -> Literal["passed", "warning", "quarantine", "critical"]:
+        """The gravest thing that was found."""
+        found = {finding.severity.value for finding in self.findings}
+        for severity in Severity:
+            if severity.value in found:
+                return severity.value
+        return "passed"
+
+    @property
+    def critical(self) -> tuple[Finding, ...]:
+        """What stops the night."""
+        return self._found(Severity.CRITICAL)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What a person should know."""
+        return self._found(Severity.WARNING)
+
+    @property
+    def quarantined(self) -> dict[str, list[Finding]]:
+        """The series that are set aside, each with its reasons, in the order of the table."""
+        reasons: dict[str, list[Finding]] = {}
+        for finding in self._found(Severity.QUARANTINE):
+            reasons.setdefault(str(finding.unique_id), []).append(finding)
+        return reasons
+
+    def merge(self, *others: Self) -> Self:
+        """This verdict and others as one.
+
+        >>> seen = Verdict(contract="observations", checked=())
+        >>> seen.merge(Verdict(contract="forecasts", checked=())).contract
+        'observations, forecasts'
+        """
+        verdicts = [self, *others]
+        names = dict.fromkeys(verdict.contract for verdict in verdicts)
+        return type(self)(
+            contract=", ".join(names),
+            checked=tuple(check for verdict in verdicts for check in verdict.checked),
+            findings=tuple(finding for verdict in verdicts for finding in verdict.findings),
+        )
+
+    def raise_if_critical(self) -> None:
+        """Stop here if the contract is broken.
+
+        Raises:
+            ContractError: With one sentence per critical finding.
+        """
+        if self.critical:
+            raise ContractError(self.contract, [finding.sentence for finding in self.critical])
+
+    def to_json(self) -> str:
+        """The verdict as text; `from_json` gives back an equal one."""
+        return self.model_dump_json(indent=2)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            pydantic.ValidationError: If the text is no verdict.
+        """
+        return cls.model_validate_json(text)
+
+    def _found(self, severity: Severity) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity is severity)
