@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
-from data_contracts.vocabulary import quantile_column
+from data_contracts.vocabulary import quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -28,7 +28,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Part(BaseModel):
     """A section of the spec: frozen, and a key that it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switches(cls, value: object) -> object:
+        # YAML reads yes and on as true, which would pass for the number 1.
+        if isinstance(value, bool):
+            raise ValueError("expected no true or false")
+        return value
 
 
 class Columns(Part):
@@ -37,6 +45,15 @@ class Columns(Part):
     unique_id: str = "unique_id"
     ds: str = "ds"
     y: str = "y"
+
+    @model_validator(mode="after")
+    def _three_columns(self) -> Self:
+        if len({self.unique_id, self.ds, self.y}) < 3:
+            raise ValueError(
+                "expected three different columns, "
+                f"got {self.unique_id!r}, {self.ds!r} and {self.y!r}"
+            )
+        return self
 
 
 class Source(Part):
@@ -79,14 +96,26 @@ class Calendar(Part):
     frequency: str
     timezone: str | None = None
 
-    @model_validator(mode="after")
-    def _grid_exists(self) -> Self:
-        try:
-            Grid(self.frequency, self.timezone or "UTC")
-        except SpecError as error:
-            _, _, complaint = str(error).partition(": ")
-            raise ValueError(complaint.removesuffix(".")) from None
-        return self
+    @field_validator("frequency")
+    @classmethod
+    def _frequency_exists(cls, frequency: str) -> str:
+        _try_grid(frequency, "UTC")
+        return frequency
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str | None) -> str | None:
+        if timezone is not None:
+            _try_grid("h", timezone)
+        return timezone
+
+
+def _try_grid(frequency: str, timezone: str) -> None:
+    """Raise `ValueError` with what was expected, without the key, if there is no such grid."""
+    try:
+        Grid(frequency, timezone)
+    except SpecError as error:
+        raise ValueError(str(error).partition(": ")[2].removesuffix(".")) from None
 
 
 class Training(Part):
@@ -162,7 +191,7 @@ class Spec(Part):
     training: Training = Training()
     gate: Gate = Gate()
     contracts: Contracts = Contracts()
-    warehouse: str = "./warehouse"
+    warehouse: str = Field(default="./warehouse", min_length=1)
 
     @field_validator("name")
     @classmethod
@@ -181,9 +210,28 @@ class Spec(Part):
             raise ValueError("expected ascending numbers between 0 and 1")
         if 0.5 not in levels:
             raise ValueError("expected the median, 0.5, to be among them")
-        for level in levels:
-            quantile_column(level)
+        names = quantile_columns(levels)
+        if len(set(names)) < len(names):
+            raise ValueError("expected levels that differ in their first ten digits")
         return levels
+
+    @field_validator("candidates")
+    @classmethod
+    def _candidates_differ(cls, candidates: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(candidates)) < len(candidates):
+            raise ValueError("expected every candidate once")
+        return candidates
+
+    @model_validator(mode="after")
+    def _columns_in_one_role(self) -> Self:
+        names = self.source.columns
+        for role, columns in self.covariates:
+            if taken := {names.unique_id, names.ds, names.y}.intersection(columns):
+                raise ValueError(
+                    f"covariates.{role}: expected other columns than those in source.columns, "
+                    f"got {min(taken)!r}"
+                )
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -289,20 +337,52 @@ def load_spec(path: str | Path) -> Spec:
     return parse_spec(fields, origin=str(path))
 
 
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "literal_error": "{expected}",
+}
+
+
 def _sentence(error: dict[str, Any]) -> str:
-    """One pydantic error in words."""
-    location = ".".join(str(part) for part in error["loc"]) or "spec"
+    """One pydantic error in words: the key, what was expected, what came."""
+    key = _key(error["loc"])
+    if not key:
+        return error["msg"].removeprefix("Value error, ") + "."
     if error["type"] == "extra_forbidden":
-        return f"{location}: unknown key{_suggestion(error['loc'])}."
+        return f"{key}: unknown key{_suggestion(error['loc'])}"
     if error["type"] == "missing":
-        return f"{location}: expected a value, got none; add this key."
-    message = error["msg"].removeprefix("Value error, ")
-    message = message.replace("Input should be a valid", "expected a valid")
-    message = re.sub("^Input should be (?=greater|less)", "expected a number ", message)
-    message = message.replace("Input should be", "expected")
-    if error["type"] == "value_error" and not isinstance(error["input"], str | int | float | list):
-        return f"{location}: {message}."
-    return f"{location}: {message}, got {error['input']!r}."
+        return f"{key}: expected a value, got none; add this key."
+    if error["type"] in _EXPECTED:
+        expected = "expected " + _EXPECTED[error["type"]].format(**error.get("ctx", {}))
+    else:
+        expected = error["msg"].removeprefix("Value error, ")
+    if ", got " in expected:
+        return f"{key}: {expected}."
+    got = "nothing" if error["input"] is None else repr(error["input"])
+    return f"{key}: {expected}, got {got}."
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The path of a key, as in `source.uri` and `season_lengths[0]`.
+
+    >>> _key(("season_lengths", 0))
+    'season_lengths[0]'
+    """
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".")
 
 
 def _suggestion(location: tuple[int | str, ...]) -> str:
@@ -312,4 +392,4 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
         part = part.model_fields[key].annotation
     known = sorted(part.model_fields)
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}."
