@@ -1,0 +1,282 @@
+"""The one place that commits to the tables of a warehouse.
+
+A commit replaces, all at once, the rows that a `Where` names. There is no append: what runs twice
+writes over what it wrote before, and a reader sees the old rows or the new ones, never a mixture.
+"""
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+import pyarrow as pa
+
+from data_contracts.errors import ConflictError, StorageError
+from tasks.stores.table import Table, Where, conform, predicate
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable
+
+ATTEMPTS = 12
+LOG = "_delta_log"
+SETTINGS: dict[str, str | None] = {
+    # Between checkpoints every commit is slower than the one before.
+    "delta.checkpointInterval": "20",
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+}
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Who commits.
+
+    Attributes:
+        run_id: Which run; kept in the history of the table.
+        token: Fencing number of the attempt, such as its start in nanoseconds. Rows that were
+            written under a higher one stay; None writes over whatever is there.
+    """
+
+    run_id: str
+    token: int | None = None
+
+
+def open_table(table: Table) -> "DeltaTable | None":
+    """The newest snapshot of a table, None where there is none yet.
+
+    Raises:
+        StorageError: If it cannot be read.
+    """
+    from deltalake import DeltaTable
+
+    with storage_trouble("read", table.path):
+        # Without a log entry somebody is creating the table just now, or died while doing so.
+        if not any((table.path / LOG).glob("*.json")):
+            return None
+        return DeltaTable(table.path)
+
+
+def ensure_table(table: Table) -> "DeltaTable":
+    """The newest snapshot of a table, which is created where there is none.
+
+    Raises:
+        StorageError: If the folder cannot be written.
+    """
+    from deltalake import DeltaTable
+
+    opened = open_table(table)
+    if opened is not None:
+        return opened
+    with storage_trouble("write", table.path):
+        table.path.mkdir(parents=True, exist_ok=True)
+        created = DeltaTable.create(
+            table.path,
+            schema=table.stored_schema,
+            partition_by=list(table.partition_by),
+            mode="ignore",
+            configuration=SETTINGS,
+        )
+        log = table.path / LOG
+        for path in (*log.glob("*.json"), log, table.path, table.path.parent):
+            sync(path)
+    return created
+
+
+def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
+    """All rows of a small table in the order of its key; no rows where there is no table.
+
+    Args:
+        table: What to read.
+        opened: A snapshot to read from; None takes the newest.
+
+    Raises:
+        StorageError: If it cannot be read.
+    """
+    opened = opened or open_table(table)
+    if opened is None:
+        return table.stored_schema.empty_table()
+    with storage_trouble("read", table.path):
+        rows = opened.to_pyarrow_table(columns=table.schema.names)
+    return rows.sort_by([(name, "ascending") for name in table.key])
+
+
+def replace_rows(table: Table, rows: pa.Table, *, where: Where, commit: Commit) -> int:
+    """Replace the rows that `where` names by `rows`, in one commit that survives a power loss.
+
+    Creates the table if there is none, and adds columns that it lacks. Columns that only the table
+    has are null in the new rows.
+
+    Args:
+        table: Where to, and the contract.
+        rows: At least one; all of them as `where` says.
+        where: Value, or accepted values, of each column that names the batch; never empty.
+        commit: Who commits.
+
+    Returns:
+        Version of the table that first holds the rows.
+
+    Raises:
+        ContractError: If the rows do not keep the contract, or there are none.
+        ConflictError: If the batch was written under a higher token, or others kept writing it.
+        StorageError: If the folder cannot be written.
+    """
+    rows = conform(rows, table, where)
+    for attempt in range(ATTEMPTS):
+        version = try_replace(ensure_table(table), table, rows, where=where, commit=commit)
+        if version is not None:
+            return version
+        _wait(attempt)
+    raise _overtaken(table)
+
+
+def try_replace(
+    opened: "DeltaTable", table: Table, rows: pa.Table, *, where: Where, commit: Commit
+) -> int | None:
+    """Commit rows on top of one snapshot; None if a commit on the same rows came in between.
+
+    Args:
+        opened: The snapshot.
+        table: Where to.
+        rows: What `conform` returned.
+        where: As in `replace_rows`.
+        commit: As in `replace_rows`.
+    """
+    from deltalake import Transaction, WriterProperties, write_deltalake
+    from deltalake.exceptions import CommitFailedError
+
+    condition = predicate(where)
+    guard = f"{table.name}/{condition}"
+    _refuse_older(opened, guard, commit.token)
+    fence = [] if commit.token is None else [Transaction(guard, commit.token)]
+    commit_id = uuid4().hex
+    with storage_trouble("write", table.path):
+        known = {field.name for field in opened.schema().fields}
+        try:
+            write_deltalake(
+                opened,
+                rows,
+                mode="overwrite",
+                predicate=condition,
+                # A change of the schema conflicts with every other commit, so only where needed.
+                schema_mode=None if known == set(rows.column_names) else "merge",
+                writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+                commit_properties=_properties(commit, commit_id, fence),
+            )
+        except CommitFailedError:
+            return None
+        return _make_durable(table.path, commit_id)
+
+
+def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
+    """Remove the rows that `where` names; nothing happens where there are none.
+
+    Raises:
+        ConflictError: If other runs kept changing the table.
+        StorageError: If the folder cannot be written.
+    """
+    for attempt in range(ATTEMPTS):
+        opened = open_table(table)
+        if opened is None or _try_delete(opened, table, where, commit):
+            return
+        _wait(attempt)
+    raise _overtaken(table)
+
+
+def sync(path: Path) -> None:
+    """Make what was written to a file, or the names in a folder, survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def storage_trouble(verb: str, path: Path) -> Iterator[None]:
+    """Turn whatever a file system or the table format reports into one sentence.
+
+    Raises:
+        StorageError: In the place of an `OSError` or `DeltaError`.
+    """
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (OSError, DeltaError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise StorageError(
+            f"Cannot {verb} {path}: {reason.rstrip('.')}; expected a folder of this user, whole "
+            "and with space left."
+        ) from error
+
+
+def _properties(commit: Commit, commit_id: str, fence: list[Any]) -> "CommitProperties":
+    from deltalake import CommitProperties
+
+    return CommitProperties(
+        max_commit_retries=15,
+        app_transactions=fence,
+        custom_metadata={"run_id": commit.run_id, "commit_id": commit_id},
+    )
+
+
+def _refuse_older(opened: "DeltaTable", guard: str, token: int | None) -> None:
+    seen = None if token is None else opened.transaction_version(guard)
+    if token is not None and seen is not None and seen > token:
+        raise ConflictError(
+            f"A newer attempt has written {guard} already (its token is {seen}, this one's "
+            f"{token}); nothing was changed."
+        )
+
+
+def _try_delete(opened: "DeltaTable", table: Table, where: Where, commit: Commit) -> bool:
+    from deltalake.exceptions import CommitFailedError
+
+    commit_id = uuid4().hex
+    properties = _properties(commit, commit_id, [])
+    with storage_trouble("write", table.path):
+        try:
+            done = opened.delete(predicate(where), commit_properties=properties)
+        except CommitFailedError:
+            return False
+        if done["num_deleted_rows"]:
+            _make_durable(table.path, commit_id)
+        return True
+
+
+def _wait(attempt: int) -> None:
+    time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
+
+
+def _overtaken(table: Table) -> ConflictError:
+    return ConflictError(
+        f"{table.name}: other runs kept writing the same rows, {ATTEMPTS} attempts failed; "
+        "run again when they are done."
+    )
+
+
+def _make_durable(path: Path, commit_id: str) -> int:
+    """Sync the files of one commit, which the table format does not do; return its version."""
+    log = path / LOG
+    entry, actions = _find_commit(log, commit_id)
+    files = [path / unquote(action["add"]["path"]) for action in actions if "add" in action]
+    folders = {parent for file in files for parent in file.parents if parent.is_relative_to(path)}
+    checkpoint = (*log.glob(f"{entry.stem}.checkpoint*"), *log.glob("_last_checkpoint"))
+    for written in (*files, entry, *checkpoint, *folders, log, path):
+        sync(written)
+    return int(entry.stem)
+
+
+def _find_commit(log: Path, commit_id: str) -> tuple[Path, list[Any]]:
+    for entry in sorted(log.glob("*.json"), reverse=True):
+        actions = [json.loads(line) for line in entry.read_text(encoding="utf-8").splitlines()]
+        if any(action.get("commitInfo", {}).get("commit_id") == commit_id for action in actions):
+            return entry, actions
+    raise FileNotFoundError(f"the commit {commit_id} is not in the log")

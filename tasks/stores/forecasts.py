@@ -1,0 +1,187 @@
+"""Write a forecast batch, and read it back.
+
+A batch is all forecasts of one cutoff; readers see all of it or nothing.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data_contracts import forecasts
+from data_contracts.errors import RefusedError, SpecError
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, RUN_ID, UNIQUE_ID
+from tasks.stores.delta import Commit, open_table, replace_rows, storage_trouble, sync
+from tasks.stores.table import Table, Value, stamped
+from tasks.stores.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+LATEST = "latest.parquet"
+
+
+def publish_batch(
+    warehouse: Warehouse,
+    rows: pa.Table,
+    *,
+    cutoff: pd.Timestamp,
+    levels: tuple[float, ...],
+    run_id: str,
+    token: int,
+) -> int:
+    """Make the rows the batch of their cutoff, in the place of what was published for it before.
+
+    Args:
+        warehouse: Where to.
+        rows: The columns of `forecasts.schema(levels)` in any order; `cutoff_date`, `cutoff` and
+            `run_id` are added where they are missing.
+        cutoff: Of all rows, aware of its zone.
+        levels: Quantile levels, ascending.
+        run_id: Who publishes.
+        token: Start of the attempt in nanoseconds; the batch of a later attempt stays.
+
+    Returns:
+        Version of the table that first holds the batch.
+
+    Raises:
+        ContractError: If the rows do not keep the contract, or there are none.
+        ConflictError: If a later attempt has published this cutoff, or others keep doing so.
+        StorageError: If the warehouse cannot be written.
+    """
+    batch = _batch(cutoff)
+    return replace_rows(
+        _table(warehouse, levels),
+        stamped(rows, {**batch, RUN_ID: run_id}),
+        where=batch,
+        commit=Commit(run_id, token),
+    )
+
+
+def cutoffs(warehouse: Warehouse) -> list[pd.Timestamp]:
+    """Cutoffs that have a batch, ascending; read from the table's log, not from its rows."""
+    opened = open_table(_table(warehouse))
+    return [] if opened is None else _cutoffs(opened)
+
+
+def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.Table:
+    """The forecasts of one cutoff, by series and time.
+
+    Args:
+        warehouse: Where from.
+        cutoff: Which batch; None takes the newest.
+
+    Returns:
+        The columns of `forecasts.schema`, with the quantiles that this batch was published with.
+
+    Raises:
+        RefusedError: If nothing has been published yet.
+        SpecError: If there is no batch of this cutoff.
+        StorageError: If the table is damaged.
+    """
+    table = _table(warehouse)
+    opened = open_table(table)
+    published = [] if opened is None else _cutoffs(opened)
+    if opened is None or not published:
+        raise RefusedError(
+            f"No forecasts have been published in {warehouse.root}; `nightcast run` publishes them."
+        )
+    cutoff = published[-1] if cutoff is None else cutoff.tz_convert("UTC")
+    if cutoff not in published:
+        raise SpecError(_no_such_batch(cutoff, published))
+    with storage_trouble("read", table.path):
+        rows = opened.to_pyarrow_table(
+            filters=[(CUTOFF_DATE, "=", cutoff.date()), (CUTOFF, "=", cutoff.to_pydatetime())]
+        )
+    return _as_published(rows)
+
+
+def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> Path:
+    """Write the newest batch to `exports/latest.parquet`, whole at every moment.
+
+    Args:
+        warehouse: Where from and to.
+        cutoff: Of the batch that has just been published: nothing is written where a newer batch
+            exists, because its own run exports it. None always writes.
+
+    Raises:
+        RefusedError: If nothing has been published yet.
+        StorageError: If the file cannot be written.
+    """
+    path = warehouse.exports / LATEST
+    with storage_trouble("write", path), _alone_in(warehouse.exports):
+        # Read while alone: a run that waited here must not put an older batch over a newer one.
+        if cutoff is None or cutoff >= max(cutoffs(warehouse), default=cutoff):
+            _write_whole(read_batch(warehouse), path)
+    return path
+
+
+def _table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Table:
+    return Table(
+        warehouse.forecasts,
+        forecasts.schema(levels),
+        forecasts.KEY,
+        tuple(forecasts.PARTITION_BY),
+    )
+
+
+def _batch(cutoff: pd.Timestamp) -> dict[str, Value]:
+    return {CUTOFF_DATE: cutoff.tz_convert("UTC").date(), CUTOFF: cutoff.tz_convert("UTC")}
+
+
+def _cutoffs(opened: "DeltaTable") -> list[pd.Timestamp]:
+    files = pa.table(opened.get_add_actions(flatten=True))
+    lowest, highest = files[f"min.{CUTOFF}"], files[f"max.{CUTOFF}"]
+    # Every commit writes files of one cutoff; only a compaction by hand mixes them.
+    if not pc.all(pc.equal(lowest, highest), skip_nulls=False).as_py():
+        lowest = opened.to_pyarrow_table(columns=[CUTOFF])[CUTOFF]
+    return sorted(pd.Timestamp(cutoff) for cutoff in lowest.unique().to_pylist())
+
+
+def _no_such_batch(cutoff: pd.Timestamp, published: list[pd.Timestamp]) -> str:
+    nearest = min(published, key=lambda other: abs(other - cutoff))
+    return (
+        f"cutoff: no batch of {cutoff.isoformat()}; the nearest of the {len(published)} published "
+        f"is {nearest.isoformat()}, the newest {published[-1].isoformat()}."
+    )
+
+
+def _as_published(rows: pa.Table) -> pa.Table:
+    """Drop the quantiles that only other batches have, and restore order and types."""
+    empty = {name for name in rows.column_names if rows[name].null_count == rows.num_rows}
+    fixed = set(forecasts.schema(()).names)
+    levels = sorted(
+        float(name[1:].replace("_", ".")) / 100
+        for name in rows.column_names
+        if name not in fixed | empty
+    )
+    schema = forecasts.schema(tuple(levels))
+    ordered = rows.sort_by([(UNIQUE_ID, "ascending"), (DS, "ascending")])
+    return ordered.select(schema.names).cast(schema)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; the system frees it when the process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write_whole(rows: pa.Table, path: Path) -> None:
+    draft = path.with_name(f".{path.name}-{uuid4().hex}")
+    try:
+        pq.write_table(rows, draft, compression="zstd")
+        sync(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync(path.parent)
