@@ -1,0 +1,27 @@
+"""Contract of `decisions.delta`: what the gate decided in each run of each night, and why.
+
+`numbers` holds as JSON text whatever the decision was taken from.
+"""
+
+import pyarrow as pa
+
+from data_contracts.forecasts import INSTANT
+from data_contracts.vocabulary import CHAMPION, CUTOFF, RUN_ID
+
+KEY = (CUTOFF, RUN_ID)
+PARTITION_BY = ()
+SCHEMA = pa.schema(
+    [
+        pa.field(CUTOFF, INSTANT, nullable=False),
+        pa.field(RUN_ID, pa.string(), nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field(CHAMPION, pa.string()),
+        pa.field("previous", pa.string()),
+        pa.field("origins", pa.int32(), nullable=False),
+        pa.field("spec_digest", pa.string(), nullable=False),
+        pa.field("code_version", pa.string(), nullable=False),
+        pa.field("decided_at", INSTANT, nullable=False),
+        pa.field("numbers", pa.string(), nullable=False),
+    ]
+)

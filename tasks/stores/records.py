@@ -1,0 +1,148 @@
+"""Write down what a night found out: losses, the decision, what was set aside.
+
+Each function may run twice for the same night: the second time writes over the first.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts import decisions, evaluations, quarantine
+from data_contracts.night import Decision
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
+from tasks.stores.delta import Commit, delete_rows, replace_rows
+from tasks.stores.table import Table, Value, stamped
+from tasks.stores.warehouse import Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occasion:
+    """When and by what something was decided.
+
+    Attributes:
+        cutoff: Of the night.
+        run_id: Of the run.
+        spec_digest: Of the spec that was in force.
+        code_version: Of Nightcast.
+        decided_at: The instant, aware of its zone.
+    """
+
+    cutoff: pd.Timestamp
+    run_id: str
+    spec_digest: str
+    code_version: str
+    decided_at: pd.Timestamp
+
+
+def evaluations_table(warehouse: Warehouse) -> Table:
+    """The table of losses."""
+    return Table(
+        warehouse.evaluations, evaluations.SCHEMA, evaluations.KEY, evaluations.PARTITION_BY
+    )
+
+
+def decisions_table(warehouse: Warehouse) -> Table:
+    """The table of decisions."""
+    return Table(warehouse.decisions, decisions.SCHEMA, decisions.KEY)
+
+
+def quarantine_table(warehouse: Warehouse) -> Table:
+    """The table of series that were set aside."""
+    return Table(warehouse.quarantine, quarantine.SCHEMA, quarantine.KEY)
+
+
+def record_evaluations(
+    warehouse: Warehouse, rows: pa.Table, *, cutoff: pd.Timestamp, run_id: str
+) -> None:
+    """Keep the losses of a night, in the place of those of the same versions at this cutoff.
+
+    Versions that an earlier run of the night judged and this one did not keep their rows.
+
+    Args:
+        warehouse: Where to.
+        rows: Columns of `evaluations.SCHEMA`; `cutoff_date`, `cutoff` and `run_id` are added where
+            they are missing. NaN means that nothing was observed. No rows: nothing is changed.
+        cutoff: Of the night.
+        run_id: Of the run.
+
+    Raises:
+        ContractError: If the rows do not keep the contract.
+        StorageError: If the warehouse cannot be written.
+    """
+    if rows.num_rows == 0:
+        return
+    night: dict[str, Value] = {
+        CUTOFF_DATE: cutoff.tz_convert("UTC").date(),
+        CUTOFF: cutoff.tz_convert("UTC"),
+    }
+    replace_rows(
+        evaluations_table(warehouse),
+        stamped(rows, {**night, RUN_ID: run_id}),
+        where={**night, MODEL_VERSION: pc.unique(rows[MODEL_VERSION]).to_pylist()},
+        commit=Commit(run_id),
+    )
+
+
+def record_decision(
+    warehouse: Warehouse,
+    decision: Decision,
+    *,
+    occasion: Occasion,
+    numbers: Mapping[str, object] | None = None,
+) -> None:
+    """Keep what the gate decided in one run.
+
+    Args:
+        warehouse: Where to.
+        decision: The decision.
+        occasion: The night, the run and what was in force.
+        numbers: What it was decided from; anything that JSON can hold.
+
+    Raises:
+        StorageError: If the warehouse cannot be written.
+    """
+    row = {
+        **decision.model_dump(),
+        **vars(occasion),
+        "numbers": json.dumps(dict(numbers or {}), sort_keys=True),
+    }
+    known = {name: row[name] for name in decisions.SCHEMA.names}
+    replace_rows(
+        decisions_table(warehouse),
+        pa.Table.from_pylist([known], schema=decisions.SCHEMA),
+        where={CUTOFF: occasion.cutoff.tz_convert("UTC"), RUN_ID: occasion.run_id},
+        commit=Commit(occasion.run_id),
+    )
+
+
+def record_quarantine(
+    warehouse: Warehouse, rows: pa.Table, *, cutoff: pd.Timestamp, run_id: str
+) -> None:
+    """Keep which series were set aside, in the place of what an earlier run of the night said.
+
+    Args:
+        warehouse: Where to.
+        rows: Columns of `quarantine.SCHEMA`; `cutoff` and `run_id` are added where they are
+            missing, and an expectation about no column in particular may leave `column` null.
+            No rows: nothing is in quarantine, and what an earlier run said is removed.
+        cutoff: Of the night.
+        run_id: Of the run.
+
+    Raises:
+        ContractError: If the rows do not keep the contract.
+        StorageError: If the warehouse cannot be written.
+    """
+    night = {CUTOFF: cutoff.tz_convert("UTC")}
+    table = quarantine_table(warehouse)
+    if rows.num_rows == 0:
+        delete_rows(table, where=night, commit=Commit(run_id))
+        return
+    rows = stamped(rows, {**night, RUN_ID: run_id, quarantine.COLUMN: ""})
+    position = rows.column_names.index(quarantine.COLUMN)
+    columns = pc.fill_null(rows[quarantine.COLUMN].cast(pa.string()), "")
+    rows = rows.set_column(position, quarantine.COLUMN, columns)
+    replace_rows(table, rows, where=night, commit=Commit(run_id))
