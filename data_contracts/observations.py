@@ -6,26 +6,26 @@ A row per series (`SERIES_COLUMNS`):
 
     unique_id     which series
     rows          rows in the source
-    nulls         rows without a value
+    nulls         rows without a value in the source
     observed      steps with a value
     first_ds      first step with a value, NaT if there is none
     last_ds       last step with a value, NaT if there is none
-    history       steps from the first one to the cutoff
-    null_share    share of these steps without a value
-    longest_gap   longest run of steps without a value
+    history       steps from first_ds to the cutoff
+    null_share    share of the history without a value
+    longest_gap   longest run of steps without a value, the end included
     age           steps from the last value to the cutoff, NaN if there is none
     duplicates    rows that repeat the step of another row
     off_grid      rows whose timestamp is no step of the grid
     infinite      rows with an infinite value
     min, max, mean, std   of the values, NaN if there are none
-    flat_tail     how many of the last values are equal
+    flat_tail     steps of the run of equal values at the end
 
 One row about all of them (`BATCH_COLUMNS`):
 
     series, rows, observed, duplicates, off_grid, infinite   sums over the series
     age              of the newest value of all, NaN if there is none
     longest_history  steps of the longest history
-    series_ending    series with a value no older than accepted
+    series_ending    series whose last value is older than accepted
 """
 
 from collections.abc import Mapping

@@ -360,7 +360,7 @@ def _sentence(error: dict[str, Any]) -> str:
     """One pydantic error in words: the key, what was expected, what came."""
     key = _key(error["loc"])
     if not key:
-        return error["msg"].removeprefix("Value error, ") + "."
+        return str(error["msg"]).removeprefix("Value error, ") + "."
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{_suggestion(error['loc'])}"
     if error["type"] == "missing":
