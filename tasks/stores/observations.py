@@ -1,0 +1,282 @@
+"""Reads observations into a panel in two passes over the files, never holding them all.
+
+The first pass learns which series there are and where they begin, the second puts every row in its
+place: no row is sorted, no text is looked at twice, and memory holds little more than the panel.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from data_contracts.errors import NightcastError, RefusedError, SpecError
+from data_contracts.spec import Spec
+from data_contracts.vocabulary import UNIQUE_ID
+from models.panel import Ints, Panel
+from tasks.stores.columns import Codes, Labels, utc_microseconds
+from tasks.stores.profile import profile_batch, profile_series
+from tasks.stores.scatter import NEVER, Draft, Rows
+from tasks.stores.source import Source, before, open_source
+
+Progress = Callable[[int, int], None]
+MOST_STEPS_PER_ROW = 1_000
+FEW_STEPS = 50_000_000  # a panel of this size is small, however few of its steps have a row
+
+
+@dataclass(frozen=True, eq=False)
+class Extraction:
+    """What was read.
+
+    Attributes:
+        panel: The observed series, from their first observation to the cutoff and its horizon.
+        profile: One row per series, see `profile_series`.
+        batch: Exactly one row, see `profile_batch`.
+        examples: Where the first of `duplicates`, `off_grid` and `infinite` is, if there is one.
+    """
+
+    panel: Panel
+    profile: pd.DataFrame
+    batch: pd.DataFrame
+    examples: dict[str, str]
+
+    @property
+    def cutoff(self) -> pd.Timestamp:
+        """The last step that may be seen, UTC."""
+        return self.panel.grid.timestamp(self.panel.cutoff_slot)
+
+
+def read_observations(
+    spec: Spec, as_of: pd.Timestamp, *, progress: Progress | None = None
+) -> Extraction:
+    """Read what was known at one instant.
+
+    No value after the cutoff is kept but the covariates that are known ahead. With
+    `source.available_at`, rows that became known after `as_of` do not exist, and of several rows
+    for one step the one known last holds, its nulls included; without it the last row in the order
+    of files holds, and the others are counted as duplicates. Rows between two steps of the grid
+    are counted and left out, infinite targets are counted and become NaN, and so do infinite
+    covariates.
+
+    Args:
+        spec: Names the files, columns and calendar.
+        as_of: The instant, with a zone.
+        progress: Told the rows done and the rows to do, both passes together.
+
+    Raises:
+        SpecError: If there are no such files, or nothing was known at `as_of`.
+        RefusedError: If the rows cannot be read as observations.
+    """
+    reading = _Reading(open_source(spec), as_of, progress)
+    census = _take_census(reading)
+    draft = _scatter(reading, census)
+    return _finish(reading, census, draft)
+
+
+class _Reading:
+    """What both passes share: the files, what may be seen of them, and the names met so far."""
+
+    def __init__(self, source: Source, as_of: pd.Timestamp, progress: Progress | None) -> None:
+        self.source, self.spec, self.as_of = source, source.spec, as_of
+        self.grid = self.spec.grid
+        self.cutoff = self.grid.last_complete_slot(as_of)
+        self.end = self.cutoff + self.spec.horizon
+        self.labels = Labels()
+        self.progress = progress or (lambda done, total: None)
+
+    def rows(self, columns: tuple[str, ...], *, number: int) -> Iterator[Rows]:
+        """All rows that may be seen, batch by batch.
+
+        Args:
+            columns: Beside id and time.
+            number: Of the pass, 0 or 1.
+        """
+        names = self.spec.source.columns
+        wanted = list(dict.fromkeys((names.unique_id, names.ds, *columns)))
+        done, total = number * self.source.num_rows, 2 * self.source.num_rows
+        for batch in self.source.batches(wanted, self._visible()):
+            codes = self.labels.codes(batch.column(names.unique_id))
+            self._refuse_nulls(batch, codes)
+            instants = self.instants(batch.column(names.ds))
+            yield Rows(codes, *self.grid.slots(instants), batch)
+            done += batch.num_rows
+            self.progress(done, total)
+        self.progress((number + 1) * self.source.num_rows, total)
+
+    def instants(self, column: pa.Array) -> Ints:
+        """Times of the steps as UTC microseconds."""
+        fine = self.grid.step is not None
+        return utc_microseconds(column, self.grid.timezone, by_the_clock=fine)
+
+    def where(self, code: int, instant: int) -> str:
+        """One row in words: its series and its time."""
+        stamp = pd.Timestamp(int(instant), unit="us")
+        text = f"{stamp:%Y-%m-%d %H:%M}" if stamp == stamp.floor("min") else str(stamp)
+        return f"{self.labels.texts[code]} at {text} UTC"
+
+    def _visible(self) -> pads.Expression:
+        """Prunes rows that are too late; what it lets through is compared again, exactly."""
+        names, zone = self.spec.source, self.grid.timezone
+        last = self.end if self.spec.covariates.known else self.cutoff
+        bound = self.grid.timestamps(np.array([last + 1]))[0] + pd.Timedelta(days=1)
+        kind = self.source.type_of(names.columns.ds)
+        visible = before(names.columns.ds, kind, bound, zone)
+        if names.available_at is not None:
+            kind = self.source.type_of(names.available_at)
+            visible &= before(names.available_at, kind, self.as_of.tz_convert("UTC"), zone)
+        return visible
+
+    def _refuse_nulls(self, batch: pa.RecordBatch, codes: Codes) -> None:
+        names = self.spec.source
+        required = {names.columns.ds: "columns.ds", names.available_at: "available_at"}
+        holes = [column for column in batch.schema.names if batch.column(column).null_count]
+        if (codes < 0).any():
+            required[names.columns.unique_id] = "columns.unique_id"
+            holes.append(names.columns.unique_id)
+        for column in holes:
+            if column in required:
+                raise RefusedError(
+                    f"source.{required[column]}: expected a value of {column!r} in every row, got "
+                    "null; fill it in or remove the rows where the file is written."
+                )
+
+
+@dataclass(eq=False)
+class _Census:
+    """What the first pass learns, by code: rows up to the cutoff, off the grid, first slot."""
+
+    num_rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    off_grid: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    first: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    example: tuple[int, int] | None = None  # code and instant of the first row off the grid
+
+    def add(self, rows: Rows, size: int, cutoff: int) -> None:
+        """Count one batch; `size` codes are known by now."""
+        self.num_rows = _grown(self.num_rows, size, 0)
+        self.off_grid = _grown(self.off_grid, size, 0)
+        self.first = _grown(self.first, size, NEVER)
+        seen = rows.slots <= cutoff
+        valid = seen & rows.on_grid
+        self.num_rows += np.bincount(rows.codes[seen], minlength=size)
+        self.off_grid += np.bincount(rows.codes[seen & ~rows.on_grid], minlength=size)
+        np.minimum.at(self.first, rows.codes[valid], rows.slots[valid])
+
+
+def _take_census(reading: _Reading) -> _Census:
+    census = _Census()
+    for rows in reading.rows((), number=0):
+        census.add(rows, len(reading.labels), reading.cutoff)
+        stray = ~rows.on_grid & (rows.slots <= reading.cutoff)
+        if census.example is None and stray.any():
+            row = int(stray.argmax())
+            column = rows.batch.column(reading.spec.source.columns.ds)
+            census.example = (int(rows.codes[row]), int(reading.instants(column[row : row + 1])[0]))
+    _refuse_unreadable(reading, census)
+    return census
+
+
+def _refuse_unreadable(reading: _Reading, census: _Census) -> None:
+    """Refuse rows of which no panel can be made."""
+    num_rows, off_grid = int(census.num_rows.sum()), int(census.off_grid.sum())
+    calendar = reading.spec.calendar
+    if num_rows == 0:
+        raise _too_early(reading)
+    if census.example is not None and num_rows == off_grid:
+        raise RefusedError(
+            f"calendar.frequency: expected times on the grid of {calendar.frequency} in "
+            f"{reading.grid.timezone}, got {num_rows} rows that are all off it, the first "
+            f"{reading.where(*census.example)}; check calendar.frequency and calendar.timezone."
+        )
+    steps = int((reading.end + 1 - census.first[census.first != NEVER]).sum())
+    if steps > max(FEW_STEPS, MOST_STEPS_PER_ROW * num_rows):
+        raise RefusedError(
+            f"calendar.frequency: expected about as many steps as rows, got {steps} steps of "
+            f"{calendar.frequency} for {num_rows} rows; check calendar.frequency, and the times "
+            "for stray ones long ago."
+        )
+
+
+def _too_early(reading: _Reading) -> SpecError:
+    spec = reading.spec
+    first, last = _extent(reading, spec.source.columns.ds)
+    known = last
+    if spec.source.available_at is not None:
+        known = max(last, _extent(reading, spec.source.available_at)[1])
+    slots, _ = reading.grid.slots(np.array([known]))
+    after = reading.grid.timestamps(slots + 2)[0]
+    begin, end = reading.grid.timestamps(reading.grid.slots(np.array([first, last]))[0])
+    return SpecError(
+        f"as_of: nothing was known at {_minute(reading.as_of)}, because the observations run from "
+        f"{_minute(begin)} to {_minute(end)}; try --as-of {_minute(after)}."
+    )
+
+
+def _extent(reading: _Reading, column: str) -> tuple[int, int]:
+    """First and last instant of a time column, over all rows."""
+    first, last = NEVER, -NEVER
+    for batch in reading.source.batches([column], pc.field(column).is_valid()):
+        instants = utc_microseconds(batch.column(0), reading.grid.timezone, by_the_clock=False)
+        first, last = min(first, int(instants.min())), max(last, int(instants.max()))
+    return first, last
+
+
+def _minute(stamp: pd.Timestamp) -> str:
+    return f"{stamp.tz_convert('UTC'):%Y-%m-%dT%H:%MZ}"
+
+
+def _scatter(reading: _Reading, census: _Census) -> Draft:
+    draft = Draft(reading.spec, reading.cutoff, reading.labels.texts, census.first)
+    covariates, names = reading.spec.covariates, reading.spec.source
+    beside = (*covariates.past, *covariates.known, *covariates.static)
+    times = () if names.available_at is None else (names.available_at,)
+    for rows in reading.rows((names.columns.y, *times, *beside), number=1):
+        if len(reading.labels) > len(census.first):
+            raise NightcastError(
+                f"{names.uri}: expected files that hold still, but they changed while they were "
+                "read; run again when they are written."
+            )
+        draft.put(rows)
+    return draft
+
+
+def _finish(reading: _Reading, census: _Census, draft: Draft) -> Extraction:
+    examples = {} if census.example is None else {"off_grid": reading.where(*census.example)}
+    infinite, example = draft.erase_infinite()
+    if example is not None:
+        code, slot = example
+        examples["infinite"] = reading.where(code, int(reading.grid.instants(np.array(slot))))
+    on_grid = census.num_rows - census.off_grid
+    duplicates = draft.repeats(on_grid)
+    if duplicates.any():
+        first = min(np.flatnonzero(duplicates).tolist(), key=reading.labels.texts.__getitem__)
+        examples["duplicates"] = reading.where(first, _first_repeat(reading, first))
+    counts = pd.DataFrame(
+        {
+            UNIQUE_ID: pd.Series(reading.labels.texts, dtype="str"),
+            "rows": census.num_rows,
+            "nulls": draft.nulls,
+            "duplicates": duplicates,
+            "off_grid": census.off_grid,
+            "infinite": infinite,
+        }
+    )
+    counts = counts[counts["rows"] > 0].sort_values(UNIQUE_ID, ignore_index=True)
+    panel = draft.panel()
+    profile = profile_series(panel, counts)
+    batch = profile_batch(profile, max_age=reading.spec.max_age)
+    return Extraction(panel, profile, batch, examples)
+
+
+def _first_repeat(reading: _Reading, code: int) -> int:
+    """Earliest instant for which a series has two rows; reads the times once more."""
+    found = [rows.slots[(rows.codes == code) & rows.on_grid] for rows in reading.rows((), number=1)]
+    slots, counts = np.unique(np.concatenate(found), return_counts=True)
+    return int(reading.grid.instants(slots[counts > 1][0]))
+
+
+def _grown(values: Ints, size: int, fill: int) -> Ints:
+    missing = size - len(values)
+    return np.concatenate([values, np.full(missing, fill, np.int64)]) if missing else values

@@ -1,0 +1,218 @@
+"""A panel in the making: rows arrive in any order, and each is put in its place."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from data_contracts.errors import RefusedError
+from data_contracts.spec import Spec
+from models.panel import Bools, Floats, Ints, Panel
+from tasks.stores.columns import Codes, Labels, floats, utc_microseconds
+from tasks.stores.profile import blocks_of
+
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of one batch.
+
+    Attributes:
+        codes: Number of each row's series, in the order in which series were met.
+        slots: Slot of each row's time.
+        on_grid: Whether the time is exactly the slot's.
+        batch: All columns of the rows.
+    """
+
+    codes: Codes
+    slots: Ints
+    on_grid: Bools
+    batch: pa.RecordBatch
+
+
+@dataclass(eq=False)
+class Static:
+    """The last text of one static column, by code of the series."""
+
+    slots: Ints
+    values: Codes
+    labels: Labels = field(default_factory=Labels)
+
+    def put(self, codes: Codes, slots: Ints, column: pa.Array) -> None:
+        """Take over texts that are at least as late as those before; of equals the last."""
+        values = self.labels.codes(column)
+        filled = values >= 0
+        codes, slots, values = codes[filled], slots[filled], values[filled]
+        np.maximum.at(self.slots, codes, slots)
+        last = slots == self.slots[codes]
+        self.values[codes[last]] = values[last]
+
+    def texts(self, codes: Ints) -> list[str]:
+        """The text of each series, empty without one."""
+        texts = [*self.labels.texts, ""]
+        return [texts[value] for value in self.values[codes]]
+
+
+class Draft:
+    """A panel whose series begin at their first row, not yet at their first observation.
+
+    Args:
+        spec: Names the columns.
+        cutoff: Slot of the last step that may be seen.
+        texts: Names of the series, by code.
+        first: Slot of the first row of each code, `NEVER` without one.
+    """
+
+    def __init__(self, spec: Spec, cutoff: int, texts: list[str], first: Ints) -> None:
+        self.spec, self.cutoff, self.end = spec, cutoff, cutoff + spec.horizon
+        self.texts = texts
+        self.codes = np.flatnonzero(first != NEVER)
+        self.codes = self.codes[np.argsort(np.array(texts, object)[self.codes], kind="stable")]
+        self.positions = np.full(len(texts), -1)  # of the series of each code
+        self.positions[self.codes] = np.arange(len(self.codes))
+        self.indptr = np.concatenate([[0], np.cumsum(self.end + 1 - first[self.codes])])
+        self.offsets = self.indptr[:-1] - first[self.codes]  # row = offset + slot
+        self._allocate(int(self.indptr[-1]))
+
+    def _allocate(self, num_rows: int) -> None:
+        covariates, num_codes = self.spec.covariates, len(self.texts)
+        known_since = num_rows if self.spec.source.available_at else 0
+        self.y = np.full(num_rows, np.nan, np.float32)
+        self.past = np.full((num_rows, len(covariates.past)), np.nan, np.float32)
+        self.known = np.full((num_rows, len(covariates.known)), np.nan, np.float32)
+        self.known_since = np.full(known_since, -NEVER)
+        self.touched = np.zeros(num_rows - known_since, bool)
+        self.nulls = np.zeros(num_codes, np.int64)
+        self.static = [
+            Static(np.full(num_codes, -NEVER), np.full(num_codes, -1, np.int32))
+            for _ in covariates.static
+        ]
+
+    def put(self, rows: Rows) -> None:
+        """Put the rows of one batch in their places; of two rows for one place the later holds."""
+        y = floats(rows.batch.column(self.spec.source.columns.y))
+        empty = np.isnan(y) & (rows.slots <= self.cutoff)
+        self.nulls += np.bincount(rows.codes[empty], minlength=len(self.nulls))
+        chosen, places = self._places(rows)
+        if self.spec.source.available_at is not None:
+            newest = self._known_last(rows, chosen, places)
+            chosen, places = chosen[newest], places[newest]
+        else:
+            self.touched[places] = True
+        for number, name in enumerate(self.spec.covariates.known):
+            self.known[places, number] = _finite(rows.batch.column(name))[chosen]
+        seen = rows.slots[chosen] <= self.cutoff
+        chosen, places = chosen[seen], places[seen]
+        self.y[places] = y[chosen]
+        for number, name in enumerate(self.spec.covariates.past):
+            self.past[places, number] = _finite(rows.batch.column(name))[chosen]
+        for name, static in zip(self.spec.covariates.static, self.static, strict=True):
+            column = rows.batch.column(name).take(pa.array(chosen))
+            static.put(rows.codes[chosen], rows.slots[chosen], column)
+
+    def _places(self, rows: Rows) -> tuple[Ints, Ints]:
+        """Rows of the batch that have a place in the panel, and which."""
+        series = self.positions[rows.codes]
+        places = self.offsets[series] + rows.slots
+        inside = rows.on_grid & (series >= 0) & (rows.slots <= self.end)
+        inside &= places >= self.indptr[series]
+        chosen = np.flatnonzero(inside)
+        return chosen, places[chosen]
+
+    def _known_last(self, rows: Rows, chosen: Ints, places: Ints) -> Bools:
+        """Which rows became known no earlier than the row that is in their place."""
+        column = rows.batch.column(self.spec.source.available_at)
+        since = utc_microseconds(column, self.spec.grid.timezone, by_the_clock=False)[chosen]
+        np.maximum.at(self.known_since, places, since)
+        newest: Bools = since == self.known_since[places]
+        return newest
+
+    def erase_infinite(self) -> tuple[Ints, tuple[int, int] | None]:
+        """Make infinite targets NaN.
+
+        Returns:
+            How many there were, by code, and code and slot of the first.
+        """
+        count = np.zeros(len(self.texts), np.int64)
+        places = np.flatnonzero(np.isinf(self.y))
+        self.y[places] = np.nan
+        series = np.searchsorted(self.indptr, places, side="right") - 1
+        np.add.at(count, self.codes[series], 1)
+        if not len(places):
+            return count, None
+        first = int(series[0])
+        return count, (int(self.codes[first]), int(places[0] - self.offsets[first]))
+
+    def repeats(self, on_grid: Ints) -> Ints:
+        """Rows up to the cutoff for a step that has another row, by code.
+
+        Args:
+            on_grid: Rows up to the cutoff that are on the grid, by code.
+        """
+        repeats = np.zeros(len(self.texts), np.int64)
+        if self.spec.source.available_at is None:
+            ends = self.indptr[1:] - self.spec.horizon
+            bounds = np.column_stack([self.indptr[:-1], ends]).ravel()
+            steps = np.add.reduceat(self.touched, bounds, dtype=np.int64)[::2]
+            repeats[self.codes] = on_grid[self.codes] - steps
+        return repeats
+
+    def panel(self) -> Panel:
+        """The panel of the series that were observed, from their first observation on.
+
+        Raises:
+            RefusedError: If there is none.
+        """
+        observed = ~np.isnan(self.y)
+        first = self._first_observed(observed)
+        kept = first < self.indptr[1:]
+        if not kept.any():
+            raise RefusedError(
+                f"source.columns.y: expected numbers in column {self.spec.source.columns.y!r}, "
+                "got no value up to the cutoff in any row; check the column and as_of."
+            )
+        if (first > self.indptr[:-1]).any():
+            keep = _from(first, self.indptr)
+            observed, self.y = observed[keep], self.y[keep]
+            self.past, self.known = self.past[keep], self.known[keep]
+        codes, covariates = self.codes[kept], self.spec.covariates
+        static = np.array([static.texts(codes) for static in self.static], np.str_)
+        return Panel(
+            unique_ids=tuple(self.texts[code] for code in codes),
+            indptr=np.concatenate([[0], np.cumsum((self.indptr[1:] - first)[kept])]),
+            y=self.y,
+            observed=observed,
+            past=self.past,
+            known=self.known,
+            static=static.T.reshape(len(codes), len(self.static)),
+            past_names=covariates.past,
+            known_names=covariates.known,
+            static_names=covariates.static,
+            grid=self.spec.grid,
+            cutoff_slot=self.cutoff,
+            horizon=self.spec.horizon,
+        )
+
+    def _first_observed(self, observed: Bools) -> Ints:
+        """First observed row of each series, the end of the series without one."""
+        first = self.indptr[1:].copy()
+        for begin, end in blocks_of(self.indptr):
+            rows = np.arange(self.indptr[begin], self.indptr[end])
+            rows[~observed[self.indptr[begin] : self.indptr[end]]] = self.indptr[-1]
+            starts = self.indptr[begin:end] - self.indptr[begin]
+            first[begin:end] = np.minimum(first[begin:end], np.minimum.reduceat(rows, starts))
+        return first
+
+
+def _from(first: Ints, indptr: Ints) -> Bools:
+    """Which rows of each series lie at or after its `first`."""
+    edges = np.column_stack([first - indptr[:-1], indptr[1:] - first]).ravel()
+    return np.repeat(np.tile([False, True], len(first)), edges)
+
+
+def _finite(column: pa.Array) -> Floats:
+    """Covariates, NaN where infinite."""
+    values = floats(column)
+    infinite = np.isinf(values)
+    return np.where(infinite, np.float32(np.nan), values) if infinite.any() else values
