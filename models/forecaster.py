@@ -7,19 +7,27 @@ from models.panel import Floats, Ints, Panel
 
 
 class Forecaster(Protocol):
-    """Forecasts quantiles of any series of a panel from any origin.
+    """Forecasts quantiles of any series of a panel from any origin."""
 
-    Attributes:
-        name: As in the spec, such as `attention_lstm` or `seasonal_naive`.
-        horizon: Steps that one forecast covers, `H`.
-        quantile_levels: Levels of the last axis of a forecast, `Q`, ascending.
-        trained_until: Slot of the last step that training saw, None where nothing was learned.
-    """
+    @property
+    def name(self) -> str:
+        """As in the spec, such as `attention_lstm` or `seasonal_naive`."""
+        ...
 
-    name: str
-    horizon: int
-    quantile_levels: tuple[float, ...]
-    trained_until: int | None
+    @property
+    def horizon(self) -> int:
+        """Steps that one forecast covers, `H`."""
+        ...
+
+    @property
+    def quantile_levels(self) -> tuple[float, ...]:
+        """Levels of the last axis of a forecast, `Q`, ascending."""
+        ...
+
+    @property
+    def trained_until(self) -> int | None:
+        """Slot of the last step that training saw, None where nothing was learned."""
+        ...
 
     def predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Quantiles in the unit of the target, ascending, shape `(B, H, Q)`, float32.
