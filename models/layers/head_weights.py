@@ -1,0 +1,101 @@
+"""Weights of multi-head attention, before anything is mixed by them."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from typing_extensions import override
+
+from models.layers import Shape, Tensor
+
+
+@keras.saving.register_keras_serializable(package="nightcast")
+class HeadWeights(keras.layers.Layer):
+    """Where each head looks: scaled dot products of queries and keys (Vaswani et al., 2017).
+
+    Shapes use `B` batch, `J` queries, `T` keys, `N` num_heads, `K` key_dim.
+
+    Args:
+        num_heads: Number of heads, `N`.
+        key_dim: Width of the space in which a head compares, `K`.
+        lags: Lag in tokens of each season; a head starts by preferring tokens that lie a whole
+            number of seasons before the query. Empty: no notion of position at all.
+        seed: Where the weights start.
+
+    Call arguments:
+        queries: Shape `(B, J, W)`; query `j` stands `j + 1` tokens after the last key.
+        keys: Shape `(B, T, U)`.
+        mask: Optional, shape `(B, T)`; keys where it is False get no weight. Where it is False
+            everywhere all keys weigh the same.
+
+    Returns:
+        Weights, shape `(B, N, J, T)`; they sum to 1 over `T`.
+
+    Raises:
+        ValueError: If a size is not positive.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        lags: tuple[int, ...] = (),
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        if num_heads < 1 or key_dim < 1:
+            raise ValueError(
+                f"num_heads and key_dim must be positive, got {num_heads=} and {key_dim=}."
+            )
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.lags = tuple(lags)
+        self.seed = seed
+
+    @override
+    def build(self, queries_shape: Shape, keys_shape: Shape) -> None:
+        glorot = keras.initializers.GlorotUniform
+        heads = (self.num_heads, self.key_dim)
+        self.query_kernel = self.add_weight(
+            (queries_shape[-1], *heads), glorot(self.seed), name="query_kernel"
+        )
+        self.query_bias = self.add_weight(heads, "zeros", name="query_bias")
+        self.key_kernel = self.add_weight(
+            (keys_shape[-1], *heads), glorot(self.seed + 1), name="key_kernel"
+        )
+        self.key_bias = self.add_weight(heads, "zeros", name="key_bias")
+        if self.lags:
+            start = self._seasonal_start(queries_shape[1], keys_shape[1])
+            self.position_bias = self.add_weight(
+                start.shape, lambda shape, dtype: ops.cast(start, dtype), name="position_bias"
+            )
+
+    def _seasonal_start(self, num_queries: int, num_keys: int) -> Any:
+        """Bias of each head, query and key at the start: 2 a whole season before, else 0."""
+        lag = np.arange(num_queries)[:, None] + num_keys - np.arange(num_keys)  # (J, T)
+        seasons = [self.lags[head % len(self.lags)] for head in range(self.num_heads)]
+        return np.stack([2.0 * (lag % season == 0) for season in seasons]).astype("float32")
+
+    @override
+    def call(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        asked = ops.einsum("bjw,wnk->bjnk", queries, self.query_kernel) + self.query_bias
+        offered = ops.einsum("btu,unk->btnk", keys, self.key_kernel) + self.key_bias
+        scores = ops.einsum("bjnk,btnk->bnjt", asked, offered) / self.key_dim**0.5
+        if self.lags:
+            scores = scores + self.position_bias
+        if mask is not None:
+            scores = ops.where(mask[:, None, None, :], scores, -1e9)
+        return ops.softmax(scores, axis=-1)
+
+    @override
+    def compute_output_shape(
+        self, queries_shape: Shape, keys_shape: Shape, mask_shape: Shape | None = None
+    ) -> Shape:
+        return queries_shape[0], self.num_heads, queries_shape[1], keys_shape[1]
+
+    @override
+    def get_config(self) -> dict[str, Any]:
+        own = {"num_heads": self.num_heads, "key_dim": self.key_dim, "lags": self.lags}
+        return {**super().get_config(), **own, "seed": self.seed}

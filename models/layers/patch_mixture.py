@@ -1,0 +1,65 @@
+"""Attention over raw past patches: what the future is expected to resemble."""
+
+from typing import Any
+
+import keras
+from keras import ops
+from typing_extensions import override
+
+from models.layers import Shape, Tensor
+
+
+@keras.saving.register_keras_serializable(package="nightcast")
+class PatchMixture(keras.layers.Layer):
+    """Mix past patches step by step under given attention, and say how far they differ.
+
+    Only observed steps count: at each step of the patch the weights are shared out again among the
+    patches that were observed there. Where none was, the mean is 0 and the spread is 1, which is
+    what instance scaling calls usual.
+
+    Call arguments:
+        weights: Attention, shape `(B, N, J, T)`, or `(B, J, T, p)` where `per_step`.
+        patches: Scaled values, 0 where not observed, shape `(B, T, p)`.
+        observed: 1 where observed, else 0, shape `(B, T, p)`.
+
+    Args:
+        num_heads: Mixtures per step; where `per_step`, the first axis of the weights holds
+            `num_heads * p` of them.
+        per_step: Whether each step of a patch has weights of its own.
+
+    Returns:
+        Mean and standard deviation under the weights, shape `(B, J, p, N)` each.
+    """
+
+    def __init__(self, per_step: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.per_step = per_step
+
+    @override
+    def call(self, weights: Tensor, patches: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        if self.per_step:  # (B, N * p, J, T) -> (B, N, p, J, T)
+            length = patches.shape[-1]
+            heads = weights.shape[1] // length
+            weights = ops.reshape(weights, (-1, heads, length, *weights.shape[2:]))
+            mix = "bnpjt,btp->bjpn"
+        else:
+            mix = "bnjt,btp->bjpn"
+        share = ops.einsum(mix, weights, observed)
+        seen = ops.maximum(share, 1e-6)
+        mean = ops.einsum(mix, weights, patches * observed) / seen
+        square = ops.einsum(mix, weights, ops.square(patches) * observed) / seen
+        # A tiny floor keeps the gradient of the root finite where all patches agree.
+        spread = ops.sqrt(ops.maximum(square - ops.square(mean), 1e-4))
+        return mean, ops.where(share > 1e-6, spread, 1.0)
+
+    @override
+    def compute_output_shape(
+        self, weights_shape: Shape, patches_shape: Shape, observed_shape: Shape
+    ) -> Any:
+        heads = weights_shape[1] // (patches_shape[-1] if self.per_step else 1)
+        mixed = (weights_shape[0], weights_shape[2], patches_shape[-1], heads)
+        return mixed, mixed
+
+    @override
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "per_step": self.per_step}

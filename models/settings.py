@@ -1,0 +1,95 @@
+"""What training and building a network need to know."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """One forecaster to train.
+
+    Attributes:
+        network: Name of its network, such as `attention_lstm`.
+        context_length: Steps that it reads, `L`.
+        horizon: Steps that it forecasts, `H`.
+        quantile_levels: Ascending, strictly between 0 and 1, `Q` of them.
+        season_lengths: In steps, ascending; the shortest is the length of a patch.
+        members: Networks that are trained from different seeds and combined by the median.
+        minutes: Budget of all members together; a safety stop that a usual training does not meet.
+        max_epochs: Passes over `windows_per_epoch` windows per member, at the most.
+        seed: Where all randomness starts.
+        units: Width of the states.
+        num_heads: Heads of the attention.
+        dropout: Share of activations that training leaves out.
+        batch_size: Windows per step of the optimizer.
+        windows_per_epoch: Windows drawn for one epoch, fewer where the panel has fewer.
+        learning_rate: At its highest.
+    """
+
+    network: str
+    context_length: int
+    horizon: int
+    quantile_levels: tuple[float, ...]
+    season_lengths: tuple[int, ...]
+    members: int = 3
+    minutes: float = 10.0
+    max_epochs: int = 30
+    seed: int = 7
+    units: int = 64
+    num_heads: int = 8
+    dropout: float = 0.1
+    batch_size: int = 256
+    windows_per_epoch: int = 8192
+    learning_rate: float = 3e-3
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Sizes and constants of one network; everything is known before it is built.
+
+    Attributes:
+        context_length, horizon, quantile_levels, season_lengths, units, num_heads, dropout: As in
+            `TrainingSettings`.
+        past_means, past_scales: Per covariate known up to the origin, `P` of each.
+        known_means, known_scales: Per covariate known ahead, `K` of each.
+        static_sizes: Codes per static column, the unknown included, `C` of them.
+        scaling: Method of `InstanceScaling`.
+    """
+
+    context_length: int
+    horizon: int
+    quantile_levels: tuple[float, ...]
+    season_lengths: tuple[int, ...]
+    past_means: tuple[float, ...] = ()
+    past_scales: tuple[float, ...] = ()
+    known_means: tuple[float, ...] = ()
+    known_scales: tuple[float, ...] = ()
+    static_sizes: tuple[int, ...] = ()
+    units: int = 64
+    num_heads: int = 8
+    dropout: float = 0.1
+    scaling: str = "mean_std"
+
+    @property
+    def patch_length(self) -> int:
+        """Steps per token, `p`: the shortest season, as far as the context holds one."""
+        return min(*self.season_lengths, self.context_length)
+
+    @property
+    def num_tokens(self) -> int:
+        """Whole patches in the context, `T`."""
+        return self.context_length // self.patch_length
+
+    @property
+    def num_future_patches(self) -> int:
+        """Patches that cover the horizon, `J`."""
+        return -(-self.horizon // self.patch_length)
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """Seasons that are whole numbers of patches, in patches.
+
+        >>> NetworkSettings(336, 24, (0.5,), season_lengths=(24, 168)).lags
+        (1, 7)
+        """
+        length = self.patch_length
+        return tuple(season // length for season in self.season_lengths if season % length == 0)
