@@ -1,0 +1,223 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from data_contracts.errors import ConflictError, ContractError, StorageError
+from tasks.stores import delta
+from tasks.stores.delta import Commit, delete_rows, open_table, read_table, replace_rows
+from tasks.stores.table import Table
+
+SCHEMA = pa.schema(
+    [
+        pa.field("night", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("loss", pa.float64()),
+    ]
+)
+
+
+@pytest.fixture
+def table(tmp_path):
+    return Table(tmp_path / "losses.delta", SCHEMA, ("night", "name"), ("night",))
+
+
+def rows(night, **losses):
+    count = len(losses)
+    return pa.table({"night": [night] * count, "name": list(losses), "loss": list(losses.values())})
+
+
+def put(table, night, *, run_id="r", token=None, **losses):
+    return replace_rows(
+        table, rows(night, **losses), where={"night": night}, commit=Commit(run_id, token)
+    )
+
+
+def test_rows_replace_those_of_the_same_name_and_no_others(table):
+    put(table, "mon", a=1.0, b=2.0)
+    put(table, "tue", a=3.0)
+    put(table, "mon", c=4.0)
+    assert read_table(table).to_pylist() == [
+        {"night": "mon", "name": "c", "loss": 4.0},
+        {"night": "tue", "name": "a", "loss": 3.0},
+    ]
+
+
+def test_the_version_that_is_returned_holds_the_rows(table):
+    versions = [put(table, night, a=1.0) for night in ("mon", "tue", "wed")]
+    assert versions == [1, 2, 3]
+    assert DeltaTable(table.path, version=2).to_pyarrow_table()["night"].to_pylist() == [
+        "tue",
+        "mon",
+    ]
+
+
+def test_the_history_of_the_table_says_which_run_wrote_it(table):
+    put(table, "mon", run_id="run-7", a=1.0)
+    assert DeltaTable(table.path).history(1)[0]["run_id"] == "run-7"
+
+
+@pytest.mark.parametrize("where", [{}, {"night": []}], ids=["no-column", "no-value"])
+def test_a_commit_without_a_condition_is_impossible(table, where):
+    put(table, "mon", a=1.0)
+    for replacing in (
+        lambda: replace_rows(table, rows("mon", a=2.0), where=where, commit=Commit("r")),
+        lambda: delete_rows(table, where=where, commit=Commit("r")),
+    ):
+        with pytest.raises(ValueError, match="A commit names the rows that it replaces"):
+            replacing()
+    assert read_table(table).num_rows == 1
+
+
+def test_no_rows_replace_nothing(table):
+    put(table, "mon", a=1.0)
+    with pytest.raises(ContractError, match="'losses' is broken: Expected rows, got none"):
+        put(table, "mon")
+    assert read_table(table).num_rows == 1
+
+
+def test_rows_of_another_batch_are_refused(table):
+    with pytest.raises(ContractError, match="Expected only rows with night = 'mon', got tue"):
+        replace_rows(table, rows("tue", a=1.0), where={"night": "mon"}, commit=Commit("r"))
+
+
+def test_nan_is_null_where_null_is_allowed(table):
+    put(table, "mon", a=float("nan"), b=1.0)
+    assert read_table(table)["loss"].to_pylist() == [None, 1.0]
+
+
+def test_infinity_is_refused_everywhere(table):
+    with pytest.raises(ContractError, match="loss: expected finite numbers, 1 are not"):
+        put(table, "mon", a=float("inf"), b=float("nan"))
+
+
+def test_every_complaint_is_in_the_message(table):
+    broken = pa.table({"night": [1], "name": [2], "loss": ["3"]})
+    with pytest.raises(ContractError) as refusal:
+        replace_rows(table, broken, where={"night": "mon"}, commit=Commit("r"))
+    assert refusal.value.findings == [
+        "night: expected string, got int64.",
+        "name: expected string, got int64.",
+        "loss: expected double, got string.",
+    ]
+
+
+def test_dictionaries_large_strings_and_whole_numbers_are_taken(table):
+    given = pa.table(
+        {
+            "night": pa.array(["mon"]).dictionary_encode(),
+            "name": pa.array(["a"], pa.large_string()),
+            "loss": [3],
+        }
+    )
+    replace_rows(table, given, where={"night": "mon"}, commit=Commit("r"))
+    assert read_table(table).to_pylist() == [{"night": "mon", "name": "a", "loss": 3.0}]
+
+
+@pytest.mark.parametrize("name", ["it's", "a/b c", "Zürich", "100%"])
+def test_any_text_may_name_a_batch(table, name):
+    put(table, name, a=1.0)
+    put(table, name, b=2.0)
+    assert read_table(table)["night"].to_pylist() == [name]
+    assert read_table(table)["name"].to_pylist() == ["b"]
+
+
+def test_several_values_of_a_column_may_name_a_batch(table):
+    put(table, "mon", a=1.0, b=2.0, c=3.0)
+    replace_rows(
+        table,
+        rows("mon", a=7.0, b=8.0),
+        where={"night": "mon", "name": ["a", "b"]},
+        commit=Commit("r"),
+    )
+    assert read_table(table)["loss"].to_pylist() == [7.0, 8.0, 3.0]
+
+
+def test_a_new_column_is_null_in_the_old_rows_and_an_old_column_in_the_new_ones(table):
+    put(table, "mon", a=1.0)
+    fields = [*list(SCHEMA)[:2], pa.field("gain", pa.float64(), nullable=False)]
+    changed = Table(table.path, pa.schema(fields), table.key, table.partition_by)
+    given = pa.table({"night": ["tue"], "name": ["a"], "gain": [2.0]})
+    replace_rows(changed, given, where={"night": "tue"}, commit=Commit("r"))
+    put(table, "wed", a=3.0)
+    stored = DeltaTable(table.path).to_pyarrow_table().sort_by("night")
+    assert stored.select(["night", "loss", "gain"]).to_pylist() == [
+        {"night": "mon", "loss": 1.0, "gain": None},
+        {"night": "tue", "loss": None, "gain": 2.0},
+        {"night": "wed", "loss": 3.0, "gain": None},
+    ]
+
+
+def test_the_same_token_writes_again_and_an_older_one_is_refused(table):
+    put(table, "mon", token=5, a=1.0)
+    put(table, "mon", token=5, a=2.0)
+    with pytest.raises(ConflictError, match="A newer attempt has written losses/night = 'mon'"):
+        put(table, "mon", token=4, a=3.0)
+    put(table, "tue", token=4, a=4.0)
+    assert read_table(table)["loss"].to_pylist() == [2.0, 4.0]
+
+
+def test_deleting_takes_the_named_rows_and_is_nothing_the_second_time(table):
+    delete_rows(table, where={"night": "mon"}, commit=Commit("r"))
+    assert open_table(table) is None
+    put(table, "mon", a=1.0)
+    put(table, "tue", a=2.0)
+    for _ in range(2):
+        delete_rows(table, where={"night": "mon"}, commit=Commit("r"))
+    assert read_table(table)["night"].to_pylist() == ["tue"]
+
+
+def test_a_table_that_does_not_exist_has_no_rows(table):
+    assert read_table(table).num_rows == 0
+    assert read_table(table).schema.names == SCHEMA.names
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Paths that were synced to disk."""
+    paths, fsync = set(), os.fsync
+
+    def noted(descriptor):
+        paths.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(delta.os, "fsync", noted)
+    return paths
+
+
+def test_a_commit_is_on_disk_before_it_is_reported(table, synced):
+    put(table, "mon", a=1.0)
+    assert table.path.parent in synced
+    synced.clear()
+    version = put(table, "tue", a=2.0)
+    folder, log = table.path / "night=tue", table.path / "_delta_log"
+    assert synced == {*folder.iterdir(), folder, log / f"{version:020d}.json", log, table.path}
+
+
+def test_a_checkpoint_is_on_disk_too(table, synced):
+    for number in range(21):
+        put(table, f"night {number}", a=1.0)
+    log = table.path / "_delta_log"
+    checkpoints = set(log.glob("*.checkpoint*"))
+    assert checkpoints
+    assert checkpoints | {log / "_last_checkpoint"} <= synced
+    assert read_table(table).num_rows == 21
+
+
+def test_a_damaged_log_is_one_sentence(table):
+    put(table, "mon", a=1.0)
+    newest = sorted((table.path / "_delta_log").glob("*.json"))[-1]
+    newest.write_text('{"commitInfo": {"half')
+    with pytest.raises(StorageError, match=r"Cannot read .*losses\.delta: [^\n]+$"):
+        open_table(table)
+
+
+def test_commits_on_different_rows_do_not_hinder_each_other(table):
+    nights = [f"night {number}" for number in range(16)]
+    with ThreadPoolExecutor(4) as pool:
+        versions = list(pool.map(lambda night: put(table, night, a=1.0), nights))
+    assert sorted(versions) == list(range(1, 17))
+    assert read_table(table)["night"].to_pylist() == sorted(nights)

@@ -1,0 +1,314 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_contracts.errors import ConflictError, SpecError, StorageError
+from tasks.stores.registry import (
+    ModelVersion,
+    champion,
+    champion_history,
+    find_version,
+    open_model,
+    promote,
+    store_model,
+    versions,
+)
+from tasks.stores.warehouse import Warehouse
+
+ROOT = Path(__file__).parents[3]
+NIGHT = pd.Timestamp("2013-10-15T03:00Z")
+
+
+def record(**changes):
+    made_from = {
+        "model": "attention_lstm",
+        "snapshot": "5ca1ab1e",
+        "spec_digest": "0123",
+        "seed": 7,
+        "code_version": "0.1.0",
+        "packages": {"keras": "3.15.0", "numpy": "2.4.0"},
+        "train_cutoff": NIGHT - pd.Timedelta("14D"),
+        "cutoff": NIGHT,
+        "created_at": NIGHT + pd.Timedelta("1h"),
+        "train_minutes": 4.5,
+    }
+    return ModelVersion(**made_from | changes)
+
+
+def save(folder):
+    (folder / "members").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "members" / "0.keras").write_bytes(b"weights")
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(tmp_path / "nyc")
+
+
+def stored(warehouse, **changes):
+    return store_model(warehouse, save, record(**changes)).model_version
+
+
+def test_the_name_of_a_version_says_when_and_what():
+    name = record().model_version
+    assert name.startswith("20131015T0300-attention_lstm-")
+    assert len(name.rsplit("-")[-1]) == 6
+
+
+def test_names_sort_by_the_night():
+    nights = [NIGHT + pd.Timedelta(days=days) for days in range(40)]
+    names = [record(cutoff=night).model_version for night in nights]
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 8},
+        {"snapshot": "0ther"},
+        {"spec_digest": "4567"},
+        {"code_version": "0.1.1"},
+        {"packages": {"keras": "3.16.0"}},
+        {"train_cutoff": NIGHT},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_version_made_from_something_else_has_another_name(change):
+    assert record(**change).model_version != record().model_version
+
+
+def test_when_and_how_long_do_not_count_for_the_name():
+    later = record(created_at=NIGHT + pd.Timedelta("5h"), train_minutes=9.0)
+    assert later.model_version == record().model_version
+
+
+def test_a_stored_version_is_found_again_with_all_that_is_known_about_it(warehouse):
+    version = store_model(warehouse, save, record())
+    assert versions(warehouse) == [version]
+    assert find_version(warehouse, version.model_version) == version
+    assert replace(version, manifest="") == record()
+    folder = open_model(warehouse, version.model_version)
+    assert folder == warehouse.models / version.model_version
+    assert (folder / "members" / "0.keras").read_bytes() == b"weights"
+
+
+def test_the_folder_alone_says_what_the_model_was_made_from(warehouse):
+    folder = open_model(warehouse, stored(warehouse))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["lineage"]["snapshot"] == "5ca1ab1e"
+    assert manifest["lineage"]["train_cutoff"] == "2013-10-01T03:00:00+00:00"
+    assert set(manifest["files"]) == {"config.json", "members/0.keras"}
+
+
+def test_a_night_that_runs_again_registers_no_second_version(warehouse):
+    first = store_model(warehouse, save, record())
+    again = store_model(warehouse, save, record(created_at=NIGHT + pd.Timedelta("9h")))
+    assert again == first
+    assert versions(warehouse) == [first]
+    assert [path.name for path in warehouse.models.iterdir()] == [first.model_version]
+
+
+def test_a_version_is_registered_after_a_crash_between_folder_and_row(warehouse):
+    version = stored(warehouse)
+    other = Warehouse(warehouse.root.parent / "other")
+    other.root.mkdir()
+    warehouse.models.rename(other.models)
+    assert versions(other) == []
+    assert stored(other) == version
+    assert open_model(other, version).is_dir()
+
+
+def test_a_save_that_fails_leaves_nothing(warehouse):
+    def half(folder):
+        save(folder)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(StorageError, match="No space left on device"):
+        store_model(warehouse, half, record())
+    assert list(warehouse.models.iterdir()) == []
+    assert versions(warehouse) == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [
+        pytest.param(
+            lambda folder: (folder / "config.json").unlink(), "config.json is missing", id="lost"
+        ),
+        pytest.param(
+            lambda folder: (folder / "members" / "0.keras").write_bytes(b"Weights"),
+            "members/0.keras has been altered",
+            id="altered",
+        ),
+        pytest.param(
+            lambda folder: (folder / "members" / "0.keras").write_bytes(b""),
+            "members/0.keras has been altered",
+            id="empty",
+        ),
+        pytest.param(
+            lambda folder: (folder / "manifest.json").unlink(),
+            "manifest.json is missing",
+            id="no-manifest",
+        ),
+        pytest.param(
+            lambda folder: (folder / "manifest.json").write_text("{}"),
+            "manifest.json is not the one that was registered",
+            id="other-manifest",
+        ),
+        pytest.param(
+            lambda folder: folder.rename(folder.with_name("gone")),
+            "manifest.json is missing",
+            id="no-folder",
+        ),
+    ],
+)
+def test_a_damaged_model_is_refused_and_mended_by_training_it_again(warehouse, harm, complaint):
+    version = stored(warehouse)
+    harm(warehouse.models / version)
+    with pytest.raises(StorageError, match=f"Model {version} cannot be used: {complaint} in"):
+        open_model(warehouse, version)
+    assert stored(warehouse) == version
+    assert open_model(warehouse, version).is_dir()
+    assert len(versions(warehouse)) == 1
+
+
+def test_an_unknown_version_is_refused_and_the_newest_are_named(warehouse):
+    with pytest.raises(SpecError, match="No model version 'v9' in .*; the newest are: none yet"):
+        open_model(warehouse, "v9")
+    version = stored(warehouse)
+    with pytest.raises(SpecError, match=f"the newest are: {version}"):
+        promote(warehouse, "v9", expected=None, run_id="a", reason="better")
+
+
+def test_nothing_is_in_service_before_the_first_promotion(warehouse):
+    assert champion(warehouse) is None
+    assert champion_history(warehouse) == []
+    stored(warehouse)
+    assert champion(warehouse) is None
+
+
+def test_every_move_of_the_pointer_is_kept(warehouse):
+    one, two = stored(warehouse), stored(warehouse, seed=8)
+    promote(warehouse, one, expected=None, run_id="a", reason="first")
+    promote(warehouse, two, expected=one, run_id="b", reason="better")
+    promote(warehouse, one, expected=two, run_id="c", reason="rolled back")
+    history = champion_history(warehouse)
+    moves = [(move.sequence, move.previous, move.model_version, move.reason) for move in history]
+    assert moves == [
+        (1, None, one, "first"),
+        (2, one, two, "better"),
+        (3, two, one, "rolled back"),
+    ]
+    assert champion(warehouse) == history[-1]
+    assert len(versions(warehouse)) == 2
+
+
+def test_promoting_what_is_in_service_changes_nothing(warehouse):
+    version = stored(warehouse)
+    first = promote(warehouse, version, expected=None, run_id="a", reason="first")
+    for expected in (None, version):
+        again = promote(warehouse, version, expected=expected, run_id="b", reason="again")
+        assert again == first
+    assert champion_history(warehouse) == [first]
+
+
+def test_a_promotion_against_an_old_champion_is_refused(warehouse):
+    one, two = stored(warehouse), stored(warehouse, seed=8)
+    promote(warehouse, one, expected=None, run_id="a", reason="first")
+    with pytest.raises(ConflictError, match=f"follow no champion, but meanwhile {one}"):
+        promote(warehouse, two, expected=None, run_id="b", reason="first too")
+    with pytest.raises(ConflictError, match=f"follow v0, but meanwhile {one} is in service"):
+        promote(warehouse, two, expected="v0", run_id="b", reason="better")
+    assert champion(warehouse).model_version == one
+
+
+# For every pair of expected champion and version on standard input, tries the promotion.
+PROMOTER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+import deltalake
+from data_contracts.errors import ConflictError
+from tasks.stores.registry import promote
+from tasks.stores.warehouse import Warehouse
+
+warehouse = Warehouse(Path({warehouse!r}))
+print("ready", flush=True)
+for line in sys.stdin:
+    expected, version = line.split()
+    try:
+        promote(
+            warehouse, version, expected=None if expected == "-" else expected,
+            run_id={run_id!r}, reason="race",
+        )
+        print("won", flush=True)
+    except ConflictError:
+        print("lost", flush=True)
+"""
+
+
+def promoter(warehouse, run_id):
+    script = PROMOTER.format(root=str(ROOT), warehouse=str(warehouse.root), run_id=run_id)
+    return subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_of_two_processes_that_promote_at_once_exactly_one_wins(warehouse):
+    names = [stored(warehouse, seed=seed) for seed in range(16)]
+    in_service = "-"
+    with promoter(warehouse, "a") as one, promoter(warehouse, "b") as other:
+        for process in (one, other):
+            assert process.stdout.readline() == "ready\n"
+        for number in range(0, 16, 2):
+            for process, version in zip((one, other), names[number : number + 2], strict=True):
+                process.stdin.write(f"{in_service} {version}\n")
+                process.stdin.flush()
+            outcomes = [process.stdout.readline().strip() for process in (one, other)]
+            assert sorted(outcomes) == ["lost", "won"]
+            in_service = names[number + outcomes.index("won")]
+            assert champion(warehouse).model_version == in_service
+        for process in (one, other):
+            process.stdin.close()
+    assert [move.sequence for move in champion_history(warehouse)] == list(range(1, 9))
+
+
+def test_a_commit_between_look_up_and_promotion_lets_the_other_win(warehouse, monkeypatch):
+    from tasks.stores import registry
+
+    one, two = stored(warehouse), stored(warehouse, seed=8)
+    look_up = registry.ensure_table
+    others = iter([one])
+
+    def overtaken(table):
+        opened = look_up(table)
+        for version in others:
+            promote(warehouse, version, expected=None, run_id="fast", reason="first")
+        return opened
+
+    monkeypatch.setattr(registry, "ensure_table", overtaken)
+    with pytest.raises(ConflictError, match=f"meanwhile {one} is in service"):
+        promote(warehouse, two, expected=None, run_id="slow", reason="first too")
+    assert [move.run_id for move in champion_history(warehouse)] == ["fast"]
+
+
+def test_a_version_registered_between_look_up_and_promotion_is_no_conflict(warehouse, monkeypatch):
+    from tasks.stores import registry
+
+    version = stored(warehouse)
+    look_up = registry.ensure_table
+
+    def beside(table):
+        opened = look_up(table)
+        stored(warehouse, seed=8)
+        return opened
+
+    monkeypatch.setattr(registry, "ensure_table", beside)
+    move = promote(warehouse, version, expected=None, run_id="a", reason="first")
+    assert champion(warehouse) == move
