@@ -195,8 +195,7 @@ class _Trial:
         self._note(champion)
         gain = self._gain(champion, self.references[0], self.rules.alpha)
         if gain.at_most < 0:
-            loss = f"loses {_share(-gain.mean)} against the baseline"
-            return f"the champion {loss} (at least {_share(-gain.at_most)})"
+            return f"the champion {_versus(gain, BASELINE)}"
         self.references.insert(0, champion)
         return ""
 
@@ -205,10 +204,7 @@ class _Trial:
         self._note(challenger)
         alpha = self.rules.alpha / self.rivals
         gains = {r.name: self._gain(challenger, r, alpha) for r in self.references}
-        against = "gains " + " and ".join(
-            f"{_share(gain.mean)} over the {name} (at least {_share(gain.at_least)})"
-            for name, gain in gains.items()
-        )
+        against = " and ".join(_versus(gain, name) for name, gain in gains.items())
         guardrail = self._broken_guardrail(challenger)
         if not all(gain.at_least > 0 for gain in gains.values()):
             self.rejected[challenger.name] = f"{against}, which is no proof"
@@ -304,9 +300,9 @@ def _no_judgement(baseline: Losses, judged: Bools, rules: Rules) -> str:
     """Say why no contender can be judged; empty if they can."""
     num_origins = int(judged.any(axis=0).sum())
     block_length = _block_length(baseline, judged)
-    if num_origins < max(MIN_ORIGINS, 2 * block_length):
-        needed = max(MIN_ORIGINS, 2 * block_length)
-        return f"{num_origins} origins could be compared where at least {needed} are needed"
+    needed = max(MIN_ORIGINS, 2 * block_length)
+    if num_origins < needed:
+        return f"the comparable origins are {num_origins}, at least {needed} are needed"
     fault = _complaint(baseline, baseline, rules)
     return f"the baseline {fault}" if fault else ""
 
@@ -345,6 +341,13 @@ def _worst_tenth(of_series: Doubles) -> float:
     """Mean of the highest tenth, at least one value."""
     size = -(-len(of_series) // 10)
     return float(np.sort(of_series)[-size:].mean())
+
+
+def _versus(gain: Gain, name: str) -> str:
+    """A gain in words."""
+    if gain.mean > 0:
+        return f"gains {_share(gain.mean)} over the {name} (at least {_share(gain.at_least)})"
+    return f"loses {_share(-gain.mean)} against the {name} (at least {_share(-gain.at_most)})"
 
 
 def _share(share: float) -> str:

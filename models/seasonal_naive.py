@@ -23,8 +23,8 @@ class SeasonalNaive:
     """Repeat the last season, with quantiles from how much one season differed from the next.
 
     The median is the value one (longest) season ago, continued for horizons longer than the season.
-    Where that step was not observed, it is the latest observed value at the same phase of the
-    earlier seasons, then of the shorter seasons, then the last observed value.
+    Where that step was not observed, it is the latest observed value at the same phase of the seven
+    seasons before, then of the shorter seasons, then the last observed value, however old.
 
     The other quantiles lie around it like the changes y[t] - y[t - season] of the last seasons lie
     around their median, at the same phase of the next shorter season where that leaves enough of

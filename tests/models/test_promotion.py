@@ -65,7 +65,7 @@ CASES = [
         lambda r: {"new": better(r, 0.2)},
         lambda r: better(r, 0.1),
         ("promoted", "new"),
-        "new gains 11.1 % over the champion (at least 11.1 %) and 20.0 % over the baseline",
+        "new gains 11.1 % over the champion (at least 11.1 %) and gains 20.0 % over the baseline",
         id="better than both",
     ),
     pytest.param(
@@ -86,7 +86,7 @@ CASES = [
         lambda r: {"new": better(r, 0.1)},
         lambda r: better(r, 0.2),
         ("kept", "champion"),
-        "new gains -12.5 % over the champion (at least -12.5 %) and 10.0 %",
+        "new loses 12.5 % against the champion (at least 12.5 %) and gains 10.0 %",
         id="worse than the champion",
     ),
     pytest.param(
@@ -114,7 +114,7 @@ CASES = [
         lambda r: {"new": better(r, -0.1)},
         lambda r: None,
         ("baseline", "baseline"),
-        "new gains -10.0 % over the baseline",
+        "new loses 10.0 % against the baseline",
         id="worse than the baseline, no champion",
     ),
     pytest.param(
@@ -222,13 +222,15 @@ def broken_baseline(r):
 @pytest.mark.parametrize(
     ("odd", "words"),
     [
-        pytest.param(few_origins, "4 origins could be compared where at least 5", id="few origins"),
-        pytest.param(lambda r: losses_of(r[:, :1]), "1 origins could be", id="one origin"),
-        pytest.param(lambda r: losses_of(r[:, :0]), "0 origins could be", id="no origin"),
-        pytest.param(lambda r: losses_of(r[:0]), "0 origins could be", id="no series"),
-        pytest.param(overlapping, "14 origins could be compared where at least 24", id="overlap"),
-        pytest.param(constant_series, "0 origins could be compared", id="constant series"),
-        pytest.param(nothing_observed, "0 origins could be compared", id="nothing observed"),
+        pytest.param(
+            few_origins, "the comparable origins are 4, at least 5 are needed", id="few origins"
+        ),
+        pytest.param(lambda r: losses_of(r[:, :1]), "are 1, at least 5", id="one origin"),
+        pytest.param(lambda r: losses_of(r[:, :0]), "are 0, at least 5", id="no origin"),
+        pytest.param(lambda r: losses_of(r[:0]), "are 0, at least 5", id="no series"),
+        pytest.param(overlapping, "are 14, at least 24 are needed", id="overlap"),
+        pytest.param(constant_series, "are 0, at least 5", id="constant series"),
+        pytest.param(nothing_observed, "are 0, at least 5", id="nothing observed"),
         pytest.param(broken_baseline, "the baseline has losses that are not finite", id="baseline"),
     ],
 )
