@@ -1,0 +1,45 @@
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts import forecasts
+from tasks.publish import publish
+from tasks.stores.forecasts import read_batch
+from tasks.stores.warehouse import Warehouse
+
+NIGHT = pd.Timestamp("2013-10-15T03:00Z")
+
+
+def batch(cutoff, value):
+    row = {
+        "unique_id": "JFK-B6",
+        "ds": cutoff + pd.Timedelta("1h"),
+        "lead": 1,
+        "mean": value,
+        "q50": value,
+        "model": "seasonal_naive",
+        "model_version": "seasonal_naive",
+        "quality": "baseline",
+        "issued_at": cutoff + pd.Timedelta("2h"),
+    }
+    schema = forecasts.schema((0.5,))
+    return pa.Table.from_pylist([row], pa.schema([schema.field(name) for name in row]))
+
+
+@pytest.mark.parametrize(
+    ("days", "exported"),
+    [pytest.param(1, 2.0, id="newer"), pytest.param(-1, 1.0, id="older")],
+)
+def test_a_batch_is_published_and_the_newest_is_exported(tmp_path, days, exported):
+    warehouse = Warehouse(tmp_path)
+    nights = [(NIGHT, 1.0), (NIGHT + pd.Timedelta(days=days), 2.0)]
+    versions = [
+        publish.fn(
+            warehouse, batch(cutoff, value), cutoff=cutoff, levels=(0.5,), run_id="a", token=1
+        )
+        for cutoff, value in nights
+    ]
+    assert versions == [1, 2]
+    assert read_batch(warehouse, nights[1][0])["q50"].to_pylist() == [2.0]
+    assert pq.read_table(warehouse.exports / "latest.parquet")["q50"].to_pylist() == [exported]
