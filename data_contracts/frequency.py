@@ -57,6 +57,10 @@ class Grid:
                 "calendar.frequency: expected a pandas offset alias such as h, 15min, D, B, W-MON "
                 f"or MS, got {self.frequency!r}."
             )
+        if isinstance(offset, pd.offsets.Tick) and pd.Timedelta(offset).value % 1000:
+            raise SpecError(
+                f"calendar.frequency: expected steps of whole microseconds, got {self.frequency!r}."
+            )
         try:
             pd.Timestamp(0, tz=self.timezone)
         except (KeyError, ValueError):
@@ -89,35 +93,65 @@ class Grid:
         return slots, starts[np.clip(slots, 0, None)] == instants
 
     def instants(self, slots: Ints) -> Ints:
-        """UTC microseconds since 1970 at which each slot begins; the inverse of `slots`."""
+        """UTC microseconds since 1970 at which each slot begins; the inverse of `slots`.
+
+        Raises:
+            SpecError: If a slot lies outside the calendar.
+        """
         if self.step is not None:
             return np.asarray(slots, np.int64) * self.step
-        return _calendar_starts(self.frequency, self.timezone)[slots]
+        starts = _calendar_starts(self.frequency, self.timezone)
+        if np.min(slots, initial=0) < 0 or np.max(slots, initial=0) >= len(starts):
+            raise SpecError(
+                f"calendar: expected steps between {CALENDAR_SPAN[0]} and {CALENDAR_SPAN[1]}, "
+                f"got one {'before' if np.min(slots) < 0 else 'after'} that; check as_of and "
+                "horizon."
+            )
+        return starts[slots]
 
     def timestamps(self, slots: Ints) -> pd.DatetimeIndex:
         """The same as UTC timestamps of resolution `us`."""
         return pd.DatetimeIndex(self.instants(slots).astype("M8[us]"), tz="UTC")
 
+    def timestamp(self, slot: int) -> pd.Timestamp:
+        """One of them."""
+        return self.timestamps(np.array([slot]))[0]
+
     def last_complete_slot(self, as_of: pd.Timestamp) -> int:
         """Slot of the last step that is over at `as_of`.
 
-        A step is over when the next one begins; a period-end stamp when its day is over.
+        A step is over when the next one begins. Stamps of period ends and of business days are
+        over when their local day is: what Friday brought is complete before Monday.
+
+        Raises:
+            SpecError: If `as_of` has no zone.
 
         >>> grid = Grid("h")
-        >>> str(grid.timestamps(grid.last_complete_slot(pd.Timestamp("2024-01-01T05:30Z"))))
+        >>> str(grid.timestamp(grid.last_complete_slot(pd.Timestamp("2024-01-01T05:30Z"))))
         '2024-01-01 04:00:00+00:00'
         """
-        instant = as_of.tz_convert("UTC").value // 1000  # `value` is in nanoseconds
-        if _is_period_end(self.frequency):
-            slots, _ = self.slots(np.asarray(instant - MICROSECONDS_PER_DAY))
+        if as_of.tz is None:
+            raise SpecError(
+                f"as_of: expected a time with a zone such as {as_of:%Y-%m-%dT%H:%MZ}, got {as_of}."
+            )
+        if _is_over_with_its_day(self.frequency):
+            today = as_of.tz_convert(self.timezone).tz_localize(None).normalize()
+            yesterday = (today - pd.Timedelta(days=1)).tz_localize(
+                self.timezone, nonexistent="shift_forward", ambiguous=True
+            )
+            slots, _ = self.slots(np.asarray(_microseconds(yesterday)))
             return int(slots)
-        slots, _ = self.slots(np.asarray(instant))
+        slots, _ = self.slots(np.asarray(_microseconds(as_of)))
         return int(slots) - 1
 
 
-def _is_period_end(frequency: str) -> bool:
-    name = pd.tseries.frequencies.to_offset(frequency).name.split("-")[0]
-    return name in {"ME", "BME", "QE", "BQE", "YE", "BYE", "SME"}
+def _microseconds(instant: pd.Timestamp) -> int:
+    return instant.tz_convert("UTC").value // 1000  # `value` is in nanoseconds
+
+
+def _is_over_with_its_day(frequency: str) -> bool:
+    name = pd.tseries.frequencies.to_offset(frequency).rule_code.split("-")[0]
+    return name in {"B", "ME", "BME", "QE", "BQE", "YE", "BYE", "SME"}
 
 
 @cache
@@ -149,7 +183,7 @@ def _habits(frequency: str) -> Habits:
     if step is not None:
         per_day = max(1, MICROSECONDS_PER_DAY // step)
         return Habits(season_lengths=(per_day, 7 * per_day), context_length=14 * per_day)
-    kind = pd.tseries.frequencies.to_offset(frequency).name.split("-")[0]
+    kind = pd.tseries.frequencies.to_offset(frequency).rule_code.split("-")[0]
     usual = {"D": Habits((7,), 56), "B": Habits((5,), 50), "W": Habits((52,), 104)}
     if kind in usual:
         return usual[kind]

@@ -200,14 +200,13 @@ def _refuse_unreadable(reading: _Reading, census: _Census) -> None:
 
 
 def _too_early(reading: _Reading) -> SpecError:
-    spec = reading.spec
-    first, last = _extent(reading, spec.source.columns.ds)
-    known = last
-    if spec.source.available_at is not None:
-        known = max(last, _extent(reading, spec.source.available_at)[1])
-    slots, _ = reading.grid.slots(np.array([known]))
-    after = reading.grid.timestamps(slots + 2)[0]
-    begin, end = reading.grid.timestamps(reading.grid.slots(np.array([first, last]))[0])
+    names = reading.spec.source
+    first, last = _extent(reading, names.columns.ds)
+    known = (
+        last if names.available_at is None else max(last, _extent(reading, names.available_at)[1])
+    )
+    slots, _ = reading.grid.slots(np.array([first, last, known]))
+    begin, end, after = reading.grid.timestamps(slots + np.array([0, 0, 1]))
     return SpecError(
         f"as_of: nothing was known at {_minute(reading.as_of)}, because the observations run from "
         f"{_minute(begin)} to {_minute(end)}; try --as-of {_minute(after)}."
@@ -215,11 +214,15 @@ def _too_early(reading: _Reading) -> SpecError:
 
 
 def _extent(reading: _Reading, column: str) -> tuple[int, int]:
-    """First and last instant of a time column, over all rows."""
-    first, last = NEVER, -NEVER
-    for batch in reading.source.batches([column], pc.field(column).is_valid()):
-        instants = utc_microseconds(batch.column(0), reading.grid.timezone, by_the_clock=False)
-        first, last = min(first, int(instants.min())), max(last, int(instants.max()))
+    """First and last instant of a time column, over all rows with a target if there are any."""
+    y = reading.spec.source.columns.y
+    for where in (pc.field(y).is_valid(), pc.field(column).is_valid()):
+        first, last = NEVER, -NEVER
+        for batch in reading.source.batches([column], where):
+            instants = utc_microseconds(batch.column(0), reading.grid.timezone, by_the_clock=False)
+            first, last = min(first, int(instants.min())), max(last, int(instants.max()))
+        if first <= last:
+            break
     return first, last
 
 
