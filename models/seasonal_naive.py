@@ -76,10 +76,10 @@ class SeasonalNaive:
         return quantiles
 
     def save(self, folder: Path) -> None:
-        """Write the arguments into a new folder."""
-        folder.mkdir(parents=True)
+        """Write the arguments as `config.json` into a new folder."""
+        folder.mkdir(parents=True, exist_ok=True)
         config = {
-            "name": self.name,
+            "forecaster": self.name,
             "season_lengths": self.season_lengths,
             "horizon": self.horizon,
             "quantile_levels": self.quantile_levels,
