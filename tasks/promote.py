@@ -1,48 +1,45 @@
-"""Promote: keep what was trained, move the champion pointer, write down what was decided."""
+"""Promote: move the champion pointer, and write down what was decided."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
+import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.night import Decision
+from tasks.lineage import code_version
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores import records, registry
 from tasks.stores.records import Occasion
-from tasks.stores.registry import Champion, ModelVersion
-from tasks.stores.warehouse import Warehouse
+from tasks.stores.registry import Champion
+from tasks.tonight import Tonight
 
 
 @task(
-    name="register model",
-    retries=len(DELAYS),
-    retry_delay_seconds=DELAYS,
-    retry_condition_fn=may_pass_next_time,
-    cache_policy=NO_CACHE,
-)
-def register_model(
-    warehouse: Warehouse, save: Callable[[Path], None], record: ModelVersion
-) -> ModelVersion:
-    """Store a model as a version that can be put into service; see `registry.store_model`."""
-    return registry.store_model(warehouse, save, record)
-
-
-@task(
-    name="promote",
+    name="put into service",
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
 def put_into_service(
-    warehouse: Warehouse, version: str, *, expected: str | None, run_id: str, reason: str
+    tonight: Tonight, version: str, *, expected: str | None, reason: str
 ) -> Champion:
-    """Move the champion pointer if it is still where it was; see `registry.promote`.
+    """Move the champion pointer if it still is where it was when the decision was made.
 
-    A conflict is not tried again: the decision has to be made again.
+    Args:
+        tonight: The night.
+        version: What goes into service.
+        expected: What it was compared with, None for no champion.
+        reason: Why, one sentence.
+
+    Raises:
+        ConflictError: If something else is in service by now. It is not tried again: the decision
+            has to be made again.
     """
-    return registry.promote(warehouse, version, expected=expected, run_id=run_id, reason=reason)
+    return registry.promote(
+        tonight.warehouse, version, expected=expected, run_id=tonight.run_id, reason=reason
+    )
 
 
 @task(
@@ -53,11 +50,20 @@ def put_into_service(
     cache_policy=NO_CACHE,
 )
 def record_decision(
-    warehouse: Warehouse,
-    decision: Decision,
-    *,
-    occasion: Occasion,
-    numbers: Mapping[str, object] | None = None,
+    tonight: Tonight, decision: Decision, numbers: Mapping[str, object] | None = None
 ) -> None:
-    """Keep the decision of a night, whatever it is; see `records.record_decision`."""
-    records.record_decision(warehouse, decision, occasion=occasion, numbers=numbers)
+    """Keep the decision of a night, whatever it is.
+
+    Args:
+        tonight: The night.
+        decision: The decision.
+        numbers: What it was decided from; anything that JSON can hold.
+    """
+    occasion = Occasion(
+        cutoff=tonight.cutoff,
+        run_id=tonight.run_id,
+        spec_digest=tonight.spec.digest,
+        code_version=code_version(),
+        decided_at=pd.Timestamp.now("UTC").as_unit("us"),
+    )
+    records.record_decision(tonight.warehouse, decision, occasion=occasion, numbers=numbers)

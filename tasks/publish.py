@@ -1,13 +1,12 @@
 """Publish: make a batch what readers see."""
 
-import pandas as pd
 import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.forecasts import export_latest, publish_batch
-from tasks.stores.warehouse import Warehouse
+from tasks.tonight import Tonight
 
 
 @task(
@@ -17,24 +16,30 @@ from tasks.stores.warehouse import Warehouse
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def publish(
-    warehouse: Warehouse,
-    rows: pa.Table,
-    *,
-    cutoff: pd.Timestamp,
-    levels: tuple[float, ...],
-    run_id: str,
-    token: int,
-) -> int:
-    """Commit the batch of a cutoff, then export it if it is the newest.
+def publish(tonight: Tonight, rows: pa.Table) -> int:
+    """Commit the batch of a night, then export it if it is the newest.
 
-    Publishing a cutoff again replaces its batch; see `publish_batch` for arguments and errors.
+    Publishing a night again replaces its batch.
+
+    Args:
+        tonight: The night.
+        rows: The columns of the forecasts' contract; see `publish_batch`.
 
     Returns:
         Version of the table that first holds the batch.
+
+    Raises:
+        ContractError: If the rows do not keep the contract, or there are none.
+        ConflictError: If a later attempt has published this night.
+        StorageError: If the warehouse still cannot be written after the last attempt.
     """
     version = publish_batch(
-        warehouse, rows, cutoff=cutoff, levels=levels, run_id=run_id, token=token
+        tonight.warehouse,
+        rows,
+        cutoff=tonight.cutoff,
+        levels=tonight.spec.quantile_levels,
+        run_id=tonight.run_id,
+        token=tonight.token,
     )
-    export_latest(warehouse, cutoff)
+    export_latest(tonight.warehouse, tonight.cutoff)
     return version

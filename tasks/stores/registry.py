@@ -87,6 +87,10 @@ class ModelVersion:
         instants = {name: _text(made[name]) for name in ("train_cutoff", "cutoff")}
         return made | instants
 
+    def finished(self, created_at: pd.Timestamp, train_minutes: float) -> Self:
+        """The same version once it has been trained."""
+        return replace(self, created_at=created_at, train_minutes=train_minutes)
+
     def _name(self) -> str:
         content = json.dumps(self.lineage, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:6]

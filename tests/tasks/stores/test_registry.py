@@ -84,7 +84,8 @@ def test_a_version_made_from_something_else_has_another_name(change):
 
 
 def test_when_and_how_long_do_not_count_for_the_name():
-    later = record(created_at=NIGHT + pd.Timedelta("5h"), train_minutes=9.0)
+    later = record().finished(NIGHT + pd.Timedelta("5h"), 9.0)
+    assert later == record(created_at=NIGHT + pd.Timedelta("5h"), train_minutes=9.0)
     assert later.model_version == record().model_version
 
 
