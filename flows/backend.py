@@ -82,8 +82,8 @@ def _configured() -> bool:
     if os.environ.get("PREFECT_API_URL"):
         return True
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
-    if not (home / "profiles.toml").exists():
-        return False
+    if "prefect" not in sys.modules and not (home / "profiles.toml").exists():
+        return False  # spares the import where there is nothing to read
     from prefect.settings import PREFECT_API_URL
 
     return bool(PREFECT_API_URL.value())

@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from data_contracts.frequency import Grid
+from data_contracts.moments import in_utc
 from data_contracts.spec import Spec, load_spec
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.warehouse import Warehouse, open_warehouse
@@ -52,8 +52,8 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
         SpecError: If the spec is wrong or the warehouse cannot be written.
     """
     spec = load_spec(spec_path)
-    instant = _instant(as_of or _scheduled_time(), spec.grid.timezone)
-    cutoff = spec.grid.timestamps([spec.grid.last_complete_slot(instant)])[0]
+    instant = in_utc(as_of or _scheduled_time(), spec.grid.timezone)
+    cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
     warehouse = open_warehouse(spec)
     LEDGER.set(Ledger(warehouse.run(cutoff)))
     return Tonight(
@@ -65,11 +65,6 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
         run_id=_run_id(),
         token=time.time_ns(),
     )
-
-
-def _instant(moment: datetime, timezone: str) -> pd.Timestamp:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
-    return pd.Timestamp(aware).tz_convert("UTC").as_unit("us")
 
 
 def _scheduled_time() -> datetime:

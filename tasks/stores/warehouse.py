@@ -62,26 +62,35 @@ class Warehouse:
         return self.root / "runs" / f"{cutoff.tz_convert('UTC'):%Y%m%dT%H%M}"
 
 
-def open_warehouse(spec: Spec) -> Warehouse:
-    """Make sure that the warehouse of a spec can be written.
+def warehouse_of(spec: Spec) -> Warehouse:
+    """Where the warehouse of a spec is, whether it exists or not; nothing is created.
 
     Raises:
-        SpecError: If it is no local path, or a file cannot be created there.
+        SpecError: If it is no local path.
     """
     if "://" in spec.warehouse.removeprefix("file://"):
         raise SpecError(
             f"warehouse: expected a folder on this machine, got {spec.warehouse!r}; "
             "object stores are not supported yet."
         )
-    root = Path(spec.warehouse.removeprefix("file://")) / spec.name
-    probe = root / f".probe-{uuid4().hex}"
+    return Warehouse(Path(spec.warehouse.removeprefix("file://")) / spec.name)
+
+
+def open_warehouse(spec: Spec) -> Warehouse:
+    """Make sure that the warehouse of a spec can be written.
+
+    Raises:
+        SpecError: If it is no local path, or a file cannot be created there.
+    """
+    warehouse = warehouse_of(spec)
+    probe = warehouse.root / f".probe-{uuid4().hex}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        warehouse.root.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise SpecError(
-            f"warehouse: cannot write to {root}: {os.strerror(error.errno or 0)}; "
+            f"warehouse: cannot write to {warehouse.root}: {os.strerror(error.errno or 0)}; "
             "name a folder that this user may write to."
         ) from None
-    return Warehouse(root)
+    return warehouse

@@ -3,10 +3,12 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from data_contracts.errors import SpecError
 
 
-def parse_moment(text: str, *, timezone: str, option: str) -> datetime:
+def parse_moment(text: str, *, timezone: str, option: str) -> pd.Timestamp:
     """Read an ISO 8601 time; without an offset it is meant in `timezone`, without a time midnight.
 
     Args:
@@ -14,11 +16,14 @@ def parse_moment(text: str, *, timezone: str, option: str) -> datetime:
         timezone: IANA name.
         option: How to call the option in an error message.
 
+    Returns:
+        The instant in UTC, in microseconds.
+
     Raises:
         SpecError: If it is no such time.
 
     >>> parse_moment("2013-10-16", timezone="America/New_York", option="--as-of").isoformat()
-    '2013-10-16T00:00:00-04:00'
+    '2013-10-16T04:00:00+00:00'
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -26,4 +31,10 @@ def parse_moment(text: str, *, timezone: str, option: str) -> datetime:
         raise SpecError(
             f"{option}: expected a time such as 2013-10-16 or 2013-10-16T04:00Z, got {text!r}."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
+    return in_utc(moment, timezone)
+
+
+def in_utc(moment: datetime, timezone: str) -> pd.Timestamp:
+    """The instant of a moment; one without an offset is meant in `timezone`."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
+    return pd.Timestamp(aware).tz_convert("UTC").as_unit("us")

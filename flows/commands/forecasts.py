@@ -1,0 +1,52 @@
+"""`nightcast forecasts`: read the published batch of one cutoff."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from data_contracts.moments import parse_moment
+from data_contracts.spec import Spec, load_spec
+from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, UNIQUE_ID, quantile_columns
+from flows.console import ERR, OUT, print_json
+from tasks.stores.exports import write_table
+from tasks.stores.forecasts import read_batch
+from tasks.stores.warehouse import warehouse_of
+
+SHOWN_ROWS = 24
+
+
+def show_forecasts(
+    spec_path: Path, cutoff: str | None, output: Path | None, *, as_json: bool
+) -> None:
+    """Print a batch, or write it to a .parquet or .csv file."""
+    spec = load_spec(spec_path)
+    zone = spec.grid.timezone
+    wanted = parse_moment(cutoff, timezone=zone, option="--cutoff") if cutoff else None
+    batch = read_batch(warehouse_of(spec), wanted)
+    if output is not None:
+        write_table(batch, output)
+        ERR.print(f"[green]✓[/] {batch.num_rows:,} rows in {output}", soft_wrap=True)
+    elif as_json:
+        print_json(batch.to_pylist())
+    else:
+        _print_head(batch.slice(0, SHOWN_ROWS).to_pylist(), batch.num_rows, spec)
+
+
+def _print_head(rows: Sequence[Mapping[str, Any]], total: int, spec: Spec) -> None:
+    levels = spec.quantile_levels
+    quantiles = quantile_columns(tuple(dict.fromkeys((levels[0], 0.5, levels[-1]))))
+    table = Table(title=f"{spec.name} · cutoff {rows[0][CUTOFF]:%Y-%m-%d %H:%M} UTC")
+    for name in (UNIQUE_ID, DS, LEAD, *quantiles, QUALITY):
+        table.add_column(name, justify="right" if name in (LEAD, *quantiles) else "left")
+    for row in rows:
+        numbers = [f"{row[name]:.2f}" for name in quantiles]
+        table.add_row(
+            row[UNIQUE_ID], f"{row[DS]:%Y-%m-%d %H:%M}", str(row[LEAD]), *numbers, row[QUALITY]
+        )
+    OUT.print(table)
+    if total > len(rows):
+        ERR.print(
+            f"{len(rows)} of {total:,} rows; all of them: nightcast forecasts … -o batch.parquet"
+        )

@@ -1,0 +1,67 @@
+"""`nightcast run`: one night."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from rich.markup import escape
+from rich.table import Table
+
+from data_contracts.moments import parse_moment
+from data_contracts.night import Night, Score
+from data_contracts.spec import load_spec
+from flows.backend import reporting
+from flows.console import ERR, OUT, TerminalReporter, print_json
+from tasks.progress import REPORTER, stage
+from tasks.stores.runs import report_path
+from tasks.stores.warehouse import open_warehouse
+
+
+def run_night(
+    spec_path: Path,
+    as_of: str | None,
+    *,
+    train: Literal["auto", "always", "never"] | None,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Run the nightly flow here, show how it goes on, and print what it did."""
+    spec = load_spec(spec_path)
+    warehouse = open_warehouse(spec)
+    zone = spec.grid.timezone
+    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of else None
+    with ExitStack() as stack:
+        REPORTER.set(stack.enter_context(TerminalReporter()))
+        with stage("start"):
+            stack.enter_context(reporting(verbose=verbose))
+            from flows.nightly import nightly
+        night = nightly(str(spec_path), as_of=instant, train=train)
+    report = report_path(warehouse, night.cutoff)
+    if as_json:
+        print_json(night.model_dump(mode="json") | {"report": str(report.resolve())})
+    else:
+        _print(night, report, spec_path)
+
+
+def _print(night: Night, report: Path, spec_path: Path) -> None:
+    OUT.print(f"[bold]{escape(night.headline)}[/]", soft_wrap=True)
+    OUT.print(f"{escape(night.decision.reason)} {escape(night.training)}", soft_wrap=True)
+    if night.scores:
+        OUT.print(_scores(night.scores))
+    for unique_id, reason in night.quarantined.items():
+        ERR.print(f"[yellow]set aside[/] {escape(unique_id)}: {escape(reason)}", soft_wrap=True)
+    for warning in night.warnings:
+        ERR.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+    OUT.print(f"Report     {report}", soft_wrap=True, highlight=False)
+    OUT.print(f"Forecasts  nightcast forecasts {spec_path}", soft_wrap=True, highlight=False)
+
+
+def _scores(scores: tuple[Score, ...]) -> Table:
+    table = Table("contender", "role", "MASE", "WQL", "coverage", "bias")
+    best = min(score.mase for score in scores)
+    for score in scores:
+        style = "bold" if score.mase == best else ""
+        covered = f"{score.coverage:.0%} of {score.nominal_coverage:.0%}"
+        numbers = (f"{score.mase:.3f}", f"{score.wql:.3f}", covered, f"{score.bias:+.1%}")
+        table.add_row(score.contender, score.role, *numbers, style=style)
+    return table

@@ -1,0 +1,72 @@
+"""Who takes part in the comparison: each one as it would be published, read back from disk."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from data_contracts.spec import Spec
+from data_contracts.vocabulary import BASELINE, CHAMPION
+from models.forecaster import Forecaster
+from models.seasonal_naive import SeasonalNaive
+from tasks.stores.registry import ModelVersion, find_version, open_model
+from tasks.stores.warehouse import Warehouse
+
+CHALLENGER = "challenger"
+Role = Literal["challenger", "champion", "baseline"]
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A forecaster and where it comes from.
+
+    Attributes:
+        version: In the registry; of the baseline, its name.
+        record: What the registry knows, None for the baseline.
+        trained_tonight: Whether this run trained it.
+    """
+
+    forecaster: Forecaster
+    role: Role
+    version: str
+    record: ModelVersion | None = None
+    trained_tonight: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the forecaster, such as `attention_lstm`."""
+        return self.forecaster.name
+
+    def age(self, cutoff: pd.Timestamp) -> pd.Timedelta | None:
+        """From the last step that it learned from to the cutoff, None where it learned nothing."""
+        return None if self.record is None else cutoff - self.record.train_cutoff
+
+
+def open_contender(
+    warehouse: Warehouse, version: str, role: Role, *, trained_tonight: bool = False
+) -> Contender:
+    """Read a version back from disk, checksums compared.
+
+    Raises:
+        SpecError: If there is no such version.
+        StorageError: If its files are missing or altered.
+    """
+    from models.persistence import load_forecaster
+
+    return Contender(
+        forecaster=load_forecaster(open_model(warehouse, version)),
+        role=role,
+        version=version,
+        record=find_version(warehouse, version),
+        trained_tonight=trained_tonight,
+    )
+
+
+def baseline_of(spec: Spec) -> Contender:
+    """The forecast that every model has to beat."""
+    forecaster = SeasonalNaive(
+        season_lengths=spec.seasons, horizon=spec.horizon, quantile_levels=spec.quantile_levels
+    )
+    return Contender(forecaster=forecaster, role=BASELINE, version=forecaster.name)
+
+

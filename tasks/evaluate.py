@@ -1,0 +1,93 @@
+"""Evaluate: every contender forecasts the same unseen windows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts.night import Score
+from data_contracts.vocabulary import MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
+from models.evaluation import Losses, evaluate, summary
+from models.panel import Ints, Panel
+from tasks.contenders import Contender
+from tasks.progress import stage
+from tasks.stores.records import record_evaluations
+from tasks.tonight import Tonight
+
+MEASURES = ("steps", "absolute_error", "scale", "pinball", "absolute_y", "covered", "error")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One contender and its losses."""
+
+    contender: Contender
+    losses: Losses
+
+    @property
+    def score(self) -> Score:
+        """Its losses in a few numbers."""
+        numbers = summary(self.losses)
+        record = self.contender.record
+        return Score(
+            contender=self.contender.name,
+            role=self.contender.role,
+            version=self.contender.version,
+            mase=numbers.mase,
+            wql=numbers.wql,
+            coverage=numbers.coverage,
+            nominal_coverage=numbers.nominal_coverage,
+            bias=numbers.bias,
+            train_minutes=record.train_minutes if record else None,
+        )
+
+
+@task(task_run_name="evaluate {tonight.cutoff}", cache_policy=NO_CACHE)
+def evaluate_contenders(
+    tonight: Tonight, panel: Panel, contenders: list[Contender], origins: Ints
+) -> list[Entry]:
+    """Score all contenders on the same origins and keep their losses.
+
+    Args:
+        tonight: The night.
+        panel: The series that are judged.
+        contenders: Who takes part; a version takes part once.
+        origins: Slots from which forecasts start, none of which a contender has learned from.
+    """
+    series = np.arange(panel.num_series)
+    season_length = tonight.spec.season_length
+    entries = []
+    with stage("evaluate") as step:
+        for number, contender in enumerate(contenders):
+            step(number, len(contenders), contender.name)
+            losses = evaluate(
+                contender.forecaster, panel, series, origins, season_length=season_length
+            )
+            entries.append(Entry(contender, losses))
+        rows = pa.concat_tables([_rows(entry, panel) for entry in entries])
+        record_evaluations(
+            tonight.warehouse, rows, cutoff=tonight.cutoff, run_id=tonight.run_id
+        )
+    return entries
+
+
+def _rows(entry: Entry, panel: Panel) -> pa.Table:
+    """Losses as rows of `evaluations.delta`, one per series and origin."""
+    losses, contender = entry.losses, entry.contender
+    num_series, num_origins = losses.steps.shape
+    origins = panel.grid.timestamps(losses.origins)
+    size = num_series * num_origins
+    return pa.table(
+        {
+            MODEL_VERSION: pa.repeat(contender.version, size),
+            MODEL: pa.repeat(contender.name, size),
+            "role": pa.repeat(contender.role, size),
+            UNIQUE_ID: np.repeat(np.array(losses.unique_ids, dtype=object), num_origins),
+            ORIGIN: pa.array(np.tile(origins.to_numpy(), num_series)).cast(
+                pa.timestamp("us", tz="UTC")
+            ),
+            **{name: getattr(losses, name).ravel() for name in MEASURES},
+        }
+    )

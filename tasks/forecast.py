@@ -1,0 +1,105 @@
+"""Forecast: the rows of one batch."""
+
+from collections.abc import Set
+
+import numpy as np
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts.forecasts import schema
+from data_contracts.spec import Spec
+from data_contracts.vocabulary import (
+    BASELINE,
+    CHAMPION,
+    CUTOFF,
+    CUTOFF_DATE,
+    DS,
+    ISSUED_AT,
+    LEAD,
+    MEAN,
+    MODEL,
+    MODEL_VERSION,
+    QUALITY,
+    RUN_ID,
+    SUBSTITUTED,
+    UNIQUE_ID,
+    quantile_columns,
+)
+from models.panel import Floats, Ints, Panel
+from models.quantiles import mean_of_quantiles
+from tasks.contenders import Contender, baseline_of
+from tasks.progress import stage
+from tasks.tonight import Tonight
+
+
+@task(cache_policy=NO_CACHE)
+def forecast(
+    tonight: Tonight, panel: Panel, service: Contender, *, set_aside: Set[str]
+) -> pd.DataFrame:
+    """Forecast every series that can be, from the cutoff on.
+
+    Args:
+        tonight: The night.
+        panel: All series that were ever observed, those in quarantine included.
+        service: Who publishes.
+        set_aside: Series that get the baseline's forecast instead, marked as `substituted`.
+
+    Returns:
+        The columns of `forecasts.schema`, sorted by series and time.
+    """
+    quality = BASELINE if service.role == "baseline" else CHAMPION
+    aside = np.isin(panel.unique_ids, sorted(set_aside))
+    servable = panel.lengths >= shortest_history(tonight.spec)
+    with stage("forecast"):
+        parts = [
+            _rows(tonight, panel, np.flatnonzero(~aside), service, quality),
+            _rows(
+                tonight,
+                panel,
+                np.flatnonzero(aside & servable),
+                baseline_of(tonight.spec),
+                SUBSTITUTED,
+            ),
+        ]
+        batch = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return batch.sort_values([UNIQUE_ID, DS], ignore_index=True)
+
+
+def shortest_history(spec: Spec) -> int:
+    """Steps that even the baseline needs to say something: one short season."""
+    return spec.seasons[0]
+
+
+def _rows(
+    tonight: Tonight, panel: Panel, series: Ints, contender: Contender, quality: str
+) -> pd.DataFrame:
+    """One forecast per series as rows, `horizon` of them each."""
+    spec, horizon = tonight.spec, tonight.spec.horizon
+    origins = np.full(len(series), panel.cutoff_slot)
+    quantiles = contender.forecaster.predict(panel, series, origins)  # (S, H, Q)
+    leads = np.arange(1, horizon + 1)
+    stamps = panel.grid.timestamps(panel.cutoff_slot + leads)
+    names = np.array(panel.unique_ids, dtype=object)[series]
+    frame = pd.DataFrame(
+        {
+            CUTOFF_DATE: tonight.cutoff.date(),
+            UNIQUE_ID: np.repeat(names, horizon),
+            CUTOFF: tonight.cutoff,
+            DS: stamps.take(np.tile(leads - 1, len(series))),
+            LEAD: np.tile(leads, len(series)).astype(np.int32),
+            MEAN: mean_of_quantiles(quantiles, spec.quantile_levels).ravel(),
+            **_columns(quantiles, spec.quantile_levels),
+            MODEL: contender.name,
+            MODEL_VERSION: contender.version,
+            QUALITY: quality,
+            ISSUED_AT: tonight.issued_at,
+            RUN_ID: tonight.run_id,
+        }
+    )
+    return frame[schema(spec.quantile_levels).names]
+
+
+def _columns(quantiles: Floats, levels: tuple[float, ...]) -> dict[str, Floats]:
+    flat = quantiles.reshape(-1, len(levels))
+    return {name: flat[:, k] for k, name in enumerate(quantile_columns(levels))}

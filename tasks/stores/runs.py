@@ -1,0 +1,45 @@
+"""The folder of one cutoff, `runs/<cutoff>/`: what happened that night, for people and for re-runs."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data_contracts.night import Night
+from data_contracts.verdicts import Verdict
+from tasks.stores.warehouse import Warehouse
+
+REPORT = "report.html"
+NIGHT = "night.json"
+VALIDATION = "validation.json"
+
+
+def write_night(warehouse: Warehouse, night: Night) -> Path:
+    """Keep the record of a night; a re-run of the same cutoff replaces it."""
+    path = warehouse.run(pd.Timestamp(night.cutoff)) / NIGHT
+    write_whole(path, night.model_dump_json(indent=1))
+    return path
+
+
+def write_validation(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -> Path:
+    """Keep what the contracts found."""
+    path = warehouse.run(cutoff) / VALIDATION
+    write_whole(path, verdict.to_json())
+    return path
+
+
+def report_path(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
+    """Where the page of a cutoff is, whether it was written or not."""
+    return warehouse.run(cutoff) / REPORT
+
+
+def latest_report(warehouse: Warehouse) -> Path | None:
+    """The page of the newest cutoff that has one."""
+    return max(warehouse.root.glob(f"runs/*/{REPORT}"), default=None)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

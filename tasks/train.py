@@ -1,0 +1,96 @@
+"""Train one challenger on a snapshot, and store it."""
+
+import time
+from pathlib import Path
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from models.settings import TrainingSettings
+from tasks.contenders import Contender, open_contender
+from tasks.lineage import code_version, library_versions
+from tasks.progress import Step, stage
+from tasks.stores.registry import ModelVersion, store_model, versions
+from tasks.stores.snapshots import load_panel
+from tasks.tonight import Tonight
+
+
+@task(task_run_name="train {network}", cache_policy=NO_CACHE)
+def train_challenger(
+    tonight: Tonight, network: str, snapshot: Path, *, train_until: int
+) -> Contender:
+    """Train a network on what lies before the unseen origins, store it, and read it back.
+
+    A version that an earlier run of this night has stored is not trained again: the same spec,
+    snapshot, seed and code give the same model.
+
+    Args:
+        tonight: The night.
+        network: Name of the network.
+        snapshot: Folder of the panel to learn from.
+        train_until: Slot of the last step that training may see.
+    """
+    version = _version(tonight, network, snapshot, train_until)
+    known = {record.model_version for record in versions(tonight.warehouse)}
+    with stage(f"train {network}") as step:
+        if version.model_version not in known:
+            _train(tonight, version, snapshot, train_until=train_until, step=step)
+    return open_contender(
+        tonight.warehouse, version.model_version, "challenger", trained_tonight=True
+    )
+
+
+def _train(
+    tonight: Tonight, version: ModelVersion, snapshot: Path, *, train_until: int, step: Step
+) -> None:
+    from models.training import Progress, train
+
+    def report(progress: Progress) -> None:
+        step(progress.done, progress.total, f"loss {progress.loss:.3f}")
+
+    begun = time.monotonic()
+    settings = training_settings(tonight, version.model)
+    forecaster = train(
+        load_panel(snapshot), settings, train_until=train_until, progress=report
+    )
+    minutes = (time.monotonic() - begun) / 60
+    store_model(
+        tonight.warehouse,
+        forecaster.save,
+        version.finished(pd.Timestamp.now("UTC").as_unit("us"), minutes),
+    )
+
+
+def training_settings(tonight: Tonight, network: str) -> TrainingSettings:
+    """What the spec says about training one of its candidates, which share the budget."""
+    spec = tonight.spec
+    return TrainingSettings(
+        network=network,
+        context_length=spec.context_length,
+        horizon=spec.horizon,
+        quantile_levels=spec.quantile_levels,
+        season_lengths=spec.seasons,
+        members=spec.training.members,
+        minutes=spec.training.minutes / len(spec.candidates),
+        max_epochs=spec.training.max_epochs,
+        seed=spec.training.seed,
+    )
+
+
+def _version(
+    tonight: Tonight, network: str, snapshot: Path, train_until: int
+) -> ModelVersion:
+    """What the model will be made from; its name follows from that."""
+    return ModelVersion(
+        model=network,
+        snapshot=snapshot.name,
+        spec_digest=tonight.spec.digest,
+        seed=tonight.spec.training.seed,
+        code_version=code_version(),
+        packages=library_versions(),
+        train_cutoff=tonight.grid.timestamp(train_until),
+        cutoff=tonight.cutoff,
+        created_at=tonight.issued_at,
+        train_minutes=0.0,
+    )
