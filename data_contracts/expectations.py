@@ -3,6 +3,7 @@
 Importing this module takes seconds, because it imports Great Expectations: import it in functions.
 """
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,7 +13,11 @@ import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
 from great_expectations.core import ExpectationValidationResult
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import MulticolumnMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider import (
@@ -93,6 +98,15 @@ class Outcome:
     crash: str | None = None
 
 
+class Words(string.Formatter):
+    """Fills in sentences; a missing value reads as `unknown`, whatever its format."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """One value in words."""
+        missing = value is None or (pd.api.types.is_scalar(value) and pd.isna(value))
+        return "unknown" if missing else str(super().format_field(value, format_spec))
+
+
 def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
     """Check every rule of a contract.
 
@@ -126,9 +140,7 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
 
 def _outcomes(contract: Contract, frame: pd.DataFrame) -> dict[str, Outcome]:
     """What Great Expectations says about each rule, by name."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    context.enable_analytics(enable=False)
+    context = gx.get_context(project_config=_in_memory_and_quiet(), mode="ephemeral")
     suite = gx.ExpectationSuite(
         contract.name, expectations=[_build(rule) for rule in contract.rules]
     )
@@ -141,6 +153,14 @@ def _outcomes(contract: Contract, frame: pd.DataFrame) -> dict[str, Outcome]:
     )
     results = {result.expectation_config.meta["rule"]: result for result in answer.results}
     return {rule.name: _outcome(results.get(rule.name)) for rule in contract.rules}
+
+
+def _in_memory_and_quiet() -> DataContextConfig:
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
 
 
 def _build(rule: Rule) -> gxe.Expectation:
@@ -179,7 +199,7 @@ def _record(frame: pd.DataFrame, row: int) -> dict[str, Any]:
 def _check(rule: Rule, outcome: Outcome, facts: Mapping[str, Any]) -> Check:
     return Check(
         expectation=rule.name,
-        title=rule.title.format(**{**facts, "bound": rule.expectation.bound(facts)}),
+        title=Words().vformat(rule.title, (), {**facts, "bound": rule.expectation.bound(facts)}),
         severity=rule.severity,
         passed=not outcome.rows,
         offending=len(outcome.rows),
@@ -209,7 +229,7 @@ def _finding(contract: Contract, rule: Rule, fields: Mapping[str, Any]) -> Findi
         unique_id=fields[UNIQUE_ID] if rule.severity is Severity.QUARANTINE else None,
         value=_number(value),
         bound=bound,
-        sentence=rule.sentence.format(**{**contract.facts, **fields, "bound": bound}),
+        sentence=Words().vformat(rule.sentence, (), {**contract.facts, **fields, "bound": bound}),
     )
 
 

@@ -71,7 +71,7 @@ COLUMNS_CONTRACT = Contract(
             CRITICAL,
             equal("expected", "found"),
             "the batch has the columns of the table, each of its type",
-            "{count} columns are not those of the forecast table, such as {column!r}: expected "
+            "Columns unlike those of the table: {count}, such as {column!r}: expected "
             "{expected}, got {found}.",
         ),
     ),
@@ -92,7 +92,7 @@ ROW_RULES = (
         CRITICAL,
         one_of(UNIQUE_ID, "expected_ids"),
         "the batch holds no series that was not asked for",
-        "{count:,} rows are of series that were not asked for, such as {unique_id}.",
+        "Rows of series that were not asked for: {count:,}, such as {unique_id}.",
         explained_by=("complete",),
     ),
     Rule(
@@ -100,7 +100,7 @@ ROW_RULES = (
         CRITICAL,
         unique(*KEY),
         "no series has two rows for one step",
-        "{count:,} rows share their key with another one, such as " + WHICH + ".",
+        "Rows that share their key with another one: {count:,}, such as " + WHICH + ".",
     ),
     Rule(
         "one_cutoff",
@@ -123,9 +123,7 @@ ROW_RULES = (
         CRITICAL,
         at_most(DAYS_MISFILED, 0),
         "cutoff_date is the date of the cutoff",
-        "{count:,} rows have a cutoff_date that is not the date of their cutoff, such as "
-        + WHICH
-        + ".",
+        "Rows whose cutoff_date is not the date of their cutoff: {count:,}, such as " + WHICH + ".",
         explained_by=("complete",),
     ),
     Rule(
@@ -133,14 +131,14 @@ ROW_RULES = (
         CRITICAL,
         at_least(LEAD, 1),
         "no lead is below 1",
-        "{count:,} rows have a lead below 1, such as " + WHICH + " with {lead}.",
+        "Rows with a lead below 1: {count:,}, such as " + WHICH + " with {lead}.",
     ),
     Rule(
         "last_lead",
         CRITICAL,
         at_most(LEAD, "horizon"),
         "no lead is above the horizon of {bound:,.0f}",
-        "{count:,} rows have a lead above the horizon of {bound:,.0f}, such as "
+        "Rows with a lead above the horizon of {bound:,.0f}: {count:,}, such as "
         + WHICH
         + " with {lead}.",
     ),
@@ -149,8 +147,9 @@ ROW_RULES = (
         CRITICAL,
         equal(LEAD, STEPS_AFTER_CUTOFF),
         "ds lies on the grid, lead steps after the cutoff",
-        "{count:,} rows have a ds that is not lead steps of {frequency!r} after the cutoff, "
-        "such as " + WHICH + " with lead {lead} after {cutoff:%Y-%m-%d %H:%M} UTC.",
+        "Rows whose ds is not lead steps of {frequency!r} after the cutoff: {count:,}, such as "
+        + WHICH
+        + " with lead {lead} after {cutoff:%Y-%m-%d %H:%M} UTC.",
         explained_by=("complete", "first_lead", "last_lead"),
     ),
     Rule(
@@ -158,7 +157,7 @@ ROW_RULES = (
         CRITICAL,
         one_of(QUALITY, list(QUALITIES)),
         "quality is one of {qualities}",
-        "{count:,} rows have another quality than {qualities}, such as " + WHICH + " with "
+        "Rows of another quality than {qualities}: {count:,}, such as " + WHICH + " with "
         "{quality!r}.",
         explained_by=("complete",),
     ),
@@ -167,8 +166,8 @@ ROW_RULES = (
         CRITICAL,
         at_most(RANGES_OUTSIDE, ABSURD),
         "no forecast lies more than {bound:g} ranges outside its history",
-        "{count:,} rows lie more than {bound:g} times the range of their history outside "
-        "it, such as " + WHICH + ", {ranges_outside:.3g} ranges outside.",
+        "Forecasts more than {bound:g} times the range of their history outside it: "
+        "{count:,} rows, such as " + WHICH + ", {ranges_outside:.3g} ranges outside.",
         explained_by=("complete", "expected_series"),
     ),
     Rule(
@@ -268,7 +267,7 @@ def _rules_of_levels(levels: tuple[float, ...]) -> tuple[Rule, ...]:
         CRITICAL,
         complete(*schema(levels).names),
         "no value is missing or infinite",
-        "{count:,} rows lack a finite value in some column, such as " + WHICH + ".",
+        "Rows with a missing or infinite value: {count:,}, such as " + WHICH + ".",
     )
     if len(levels) == 1:
         return (no_gaps,)
@@ -277,7 +276,7 @@ def _rules_of_levels(levels: tuple[float, ...]) -> tuple[Rule, ...]:
         CRITICAL,
         ascending(*quantile_columns(levels)),
         "no quantile is below that of a lower level",
-        "{count:,} rows have a quantile below that of a lower level, such as " + WHICH + ".",
+        "Rows with a quantile below that of a lower level: {count:,}, such as " + WHICH + ".",
         explained_by=("complete",),
     )
     return (no_gaps, no_crossing)

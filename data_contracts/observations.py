@@ -80,8 +80,8 @@ BATCH_RULES = (
         CRITICAL,
         at_most("off_grid", 0),
         "every timestamp lies on the grid of calendar.frequency",
-        "{off_grid:,} rows have a timestamp off the grid of calendar.frequency {frequency!r} "
-        "in {timezone}, such as {such_off_grid}; name the frequency and the timezone of the "
+        "Timestamps off the grid of calendar.frequency {frequency!r} in {timezone}: {off_grid:,}, "
+        "such as {such_off_grid}; name the frequency and the timezone of the "
         "data (a week that begins on Monday is W-MON), or aggregate it to one row per step.",
     ),
     Rule(
@@ -89,7 +89,7 @@ BATCH_RULES = (
         CRITICAL,
         at_most("duplicates", 0),
         "no series has two rows for one step",
-        "{duplicates:,} rows repeat the series and the timestamp of another row, such as "
+        "Rows that repeat the series and the timestamp of another row: {duplicates:,}, such as "
         "{such_duplicates}; keep one row per series and step, or name in source.available_at "
         "the column that says when each row became known, and the latest one counts.",
     ),
@@ -98,7 +98,7 @@ BATCH_RULES = (
         CRITICAL,
         at_most("infinite", 0),
         "no value is infinite",
-        "{infinite:,} values of {y!r} are infinite, such as {such_infinite}; write a number, "
+        "Infinite values of {y!r}: {infinite:,}, such as {such_infinite}; write a number, "
         "or nothing where the value is unknown.",
     ),
     Rule(
