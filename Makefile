@@ -79,7 +79,8 @@ else
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "Nightcast needs Python 3.11, 3.12 or 3.13;" \
 	  "none was found, so install one or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "Installing 2.8 GB into .venv with pip; the first time takes some minutes."
-	@$(BIN)/python -c '$(FITS); import pip' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/python -c '$(FITS)' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/python -c 'import pip' 2>/dev/null || $(BIN)/python -m ensurepip >/dev/null
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
