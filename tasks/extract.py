@@ -1,13 +1,13 @@
 """Extract: read what was known at one instant."""
 
-import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.spec import Spec
 from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.observations import Extraction, read_observations
+from tasks.tonight import Tonight
+from tasks.tonight import Tonight
 
 
 @task(
@@ -17,10 +17,10 @@ from tasks.stores.observations import Extraction, read_observations
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def extract(spec: Spec, as_of: pd.Timestamp) -> Extraction:
-    """Read the observations; see `read_observations` for arguments and errors.
+def extract(tonight: Tonight) -> Extraction:
+    """Read the observations of a night; see `read_observations` for the errors.
 
     Reading is tried again when the storage fails, never when the data or the spec is wrong.
     """
     with stage("extract") as step:
-        return read_observations(spec, as_of, progress=step)
+        return read_observations(tonight.spec, tonight.as_of, progress=step)

@@ -9,7 +9,7 @@ from models.panel import Panel
 from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.snapshots import save_panel
-from tasks.stores.warehouse import Warehouse
+from tasks.tonight import Tonight
 
 
 @task(
@@ -19,7 +19,7 @@ from tasks.stores.warehouse import Warehouse
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def snapshot(panel: Panel, warehouse: Warehouse) -> Path:
+def snapshot(tonight: Tonight, panel: Panel) -> Path:
     """Write the panel under the digest of its content; the same panel is written once."""
     with stage("snapshot"):
-        return save_panel(panel, warehouse.snapshots)
+        return save_panel(panel, tonight.warehouse.snapshots)

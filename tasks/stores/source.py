@@ -214,7 +214,7 @@ def _common_field(column: str, schemas: list[pa.Schema], key: str) -> pa.Field:
         return pa.field(column, pa.string())
     raise RefusedError(
         f"{key}: expected one type for column {column!r} in all files, got "
-        f"{' and '.join(str(kind) for kind in dict.fromkeys(values))}."
+        f"{' and '.join(dict.fromkeys(map(_word, values)))}; write them alike."
     )
 
 
@@ -234,8 +234,8 @@ def _refuse_wrong_types(source: Source) -> None:
         may_be_null = accepts is is_number or column in spec.covariates.static
         if not accepts(kind) and not (may_be_null and pa.types.is_null(kind)):
             raise RefusedError(
-                f"{keys[column]}: expected {expectation} in column {column!r}, got {kind} such as "
-                f"{source.example(column)!r}; convert it where the file is written."
+                f"{keys[column]}: expected {expectation} in column {column!r}, got {_word(kind)} "
+                f"such as {source.example(column)!r}; convert it where the file is written."
             )
     times = filter(None, (spec.source.columns.ds, spec.source.available_at))
     for column in times if spec.calendar.timezone is None else ():
@@ -268,6 +268,12 @@ def _is_label(kind: pa.DataType) -> bool:
 
 def _is_time(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def _word(kind: pa.DataType) -> str:
+    """A type as people call it."""
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return "text" if is_text else str(kind)
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

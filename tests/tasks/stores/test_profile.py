@@ -1,0 +1,162 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts.frequency import Grid
+from data_contracts.observations import BATCH_COLUMNS, SERIES_COLUMNS
+from models.panel import Panel
+from tasks.stores import profile as module
+from tasks.stores.profile import blocks_of, profile_batch, profile_series
+
+HORIZON, CUTOFF = 3, 500
+GAP = np.nan
+
+
+def build(histories):
+    rows = [np.r_[np.asarray(y, np.float32), np.full(HORIZON, GAP, np.float32)] for y in histories]
+    y = np.concatenate(rows)
+    none = np.empty((len(y), 0), np.float32)
+    return Panel(
+        unique_ids=tuple(f"s{k:03d}" for k in range(len(rows))),
+        indptr=np.cumsum([0, *map(len, rows)]),
+        y=y,
+        observed=~np.isnan(y),
+        past=none,
+        known=none,
+        static=np.empty((len(rows), 0), np.str_),
+        past_names=(),
+        known_names=(),
+        static_names=(),
+        grid=Grid("h"),
+        cutoff_slot=CUTOFF,
+        horizon=HORIZON,
+    )
+
+
+def counts_of(unique_ids):
+    return pd.DataFrame(
+        {
+            "unique_id": list(unique_ids),
+            "rows": 10,
+            "nulls": 1,
+            "duplicates": 2,
+            "off_grid": 3,
+            "infinite": 4,
+        }
+    )
+
+
+def described(y):
+    """What the profile says about one history, the obvious way."""
+    places = [number for number, value in enumerate(y) if not np.isnan(value)]
+    values = [float(np.float32(y[place])) for place in places]
+    longest_gap = run = 0
+    for value in y:
+        run = run + 1 if np.isnan(value) else 0
+        longest_gap = max(longest_gap, run)
+    first_equal = len(values) - 1
+    while first_equal > 0 and values[first_equal - 1] == values[-1]:
+        first_equal -= 1
+    first_slot = CUTOFF + 1 - len(y)
+    return {
+        "observed": len(values),
+        "first_ds": pd.Timestamp((first_slot + places[0]) * 3600, unit="s", tz="UTC"),
+        "last_ds": pd.Timestamp((first_slot + places[-1]) * 3600, unit="s", tz="UTC"),
+        "history": len(y),
+        "null_share": 1 - len(values) / len(y),
+        "longest_gap": longest_gap,
+        "age": len(y) - 1 - places[-1],
+        "min": min(values),
+        "max": max(values),
+        "mean": np.mean(values),
+        "std": np.std(values),
+        "flat_tail": places[-1] - places[first_equal] + 1,
+    }
+
+
+HISTORIES = [
+    pytest.param([[1, 2, 3]], id="whole"),
+    pytest.param([[1]], id="one step"),
+    pytest.param([[1, GAP, GAP, 2, GAP]], id="gaps"),
+    pytest.param([[1, GAP, GAP, GAP]], id="a gap up to the cutoff"),
+    pytest.param([[4, 7, 7, GAP, 7, 7, GAP]], id="a flat tail with a gap in it"),
+    pytest.param([[5, 5, 5]], id="flat from the beginning"),
+    pytest.param([[0, 0], [0, GAP], [1, 0, 0]], id="zeros side by side"),
+    pytest.param([[9, 9], [9, 9, GAP, 9]], id="equal values across series"),
+]
+
+
+def check_against_loop(histories):
+    panel = build(histories)
+    profile = profile_series(panel, counts_of(panel.unique_ids))
+    for number, y in enumerate(histories):
+        for name, expected in described(y).items():
+            found = profile[name].iloc[number]
+            if isinstance(expected, pd.Timestamp):
+                assert found == expected, name
+            else:
+                assert found == pytest.approx(expected, rel=1e-5), name
+
+
+@pytest.mark.parametrize("histories", HISTORIES)
+def test_a_profile_is_what_a_loop_over_values_finds(histories):
+    check_against_loop(histories)
+
+
+@pytest.mark.parametrize("block_rows", [1, 40, 10_000])
+def test_a_profile_does_not_depend_on_the_size_of_blocks(monkeypatch, block_rows):
+    rng = np.random.default_rng(5)
+    histories = [rng.integers(0, 3, size).astype(float) for size in rng.integers(1, 60, 30)]
+    for y in histories:
+        y[1:][rng.random(len(y) - 1) < 0.3] = GAP
+    monkeypatch.setattr(module.blocks_of, "__defaults__", (block_rows,))
+
+    check_against_loop(histories)
+
+
+def test_columns_are_those_of_the_contract():
+    panel = build([[1, 2], [3]])
+    profile = profile_series(panel, counts_of(panel.unique_ids))
+
+    assert tuple(profile.columns) == SERIES_COLUMNS
+    assert tuple(profile_batch(profile, max_age=2).columns) == BATCH_COLUMNS
+    assert str(profile["first_ds"].dtype) == "datetime64[us, UTC]"
+    assert profile["rows"].tolist() == [10, 10]
+
+
+def test_a_series_that_was_never_observed_has_no_age_and_no_values():
+    profile = profile_series(build([[1, 2]]), counts_of(["never", "s000"]))
+    never = profile.iloc[0]
+
+    assert never["unique_id"] == "never"
+    assert (never["observed"], never["history"], never["null_share"]) == (0, 0, 1)
+    assert never[["first_ds", "last_ds", "age", "min", "mean"]].isna().all()
+
+
+def test_a_batch_sums_its_series_and_takes_the_freshest():
+    panel = build([[1, 2, 3, GAP, GAP, GAP], [1, GAP], [1, 2]])
+    profile = profile_series(panel, counts_of(["empty", *panel.unique_ids]))
+    batch = profile_batch(profile, max_age=2)
+
+    assert len(batch) == 1
+    assert batch.iloc[0].to_dict() == {
+        "series": 4,
+        "rows": 40,
+        "observed": 6,
+        "duplicates": 8,
+        "off_grid": 12,
+        "infinite": 16,
+        "age": 0,
+        "longest_history": 6,
+        "series_ending": 1,
+    }
+
+
+def test_blocks_cover_every_series_once():
+    indptr = np.cumsum([0, *np.random.default_rng(1).integers(1, 50, 200)])
+    blocks = list(blocks_of(indptr, rows=90))
+
+    assert [block[0] for block in blocks] == [0, *(block[1] for block in blocks[:-1])]
+    assert blocks[-1][1] == 200
+    for begin, end in blocks:
+        assert end == begin + 1 or indptr[end] - indptr[begin] <= 90
