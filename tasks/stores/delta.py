@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,24 +69,12 @@ def ensure_table(table: Table) -> "DeltaTable":
     Raises:
         StorageError: If the folder cannot be written.
     """
-    from deltalake import DeltaTable
-
     opened = open_table(table)
-    if opened is not None:
-        return opened
-    with storage_trouble("write", table.path):
-        table.path.mkdir(parents=True, exist_ok=True)
-        created = DeltaTable.create(
-            table.path,
-            schema=table.stored_schema,
-            partition_by=list(table.partition_by),
-            mode="ignore",
-            configuration=SETTINGS,
-        )
-        log = table.path / LOG
-        for path in (*log.glob("*.json"), log, table.path, table.path.parent):
-            sync(path)
-    return created
+    while opened is None:
+        with storage_trouble("write", table.path):
+            _try_create(table)
+        opened = open_table(table)
+    return opened
 
 
 def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
@@ -215,6 +203,27 @@ def storage_trouble(verb: str, path: Path) -> Iterator[None]:
             f"Cannot {verb} {path}: {reason.rstrip('.')}; expected a folder of this user, whole "
             "and with space left."
         ) from error
+
+
+def _try_create(table: Table) -> None:
+    """Create a table, unless another run does so at this moment."""
+    from deltalake import CommitProperties, DeltaTable
+    from deltalake.exceptions import CommitFailedError
+
+    table.path.mkdir(parents=True, exist_ok=True)
+    with suppress(CommitFailedError):
+        DeltaTable.create(
+            table.path,
+            schema=table.stored_schema,
+            partition_by=list(table.partition_by),
+            mode="ignore",
+            configuration=SETTINGS,
+            # A repeated attempt would declare the table of the other run anew.
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+    log = table.path / LOG
+    for path in (*log.glob("*.json"), log, table.path, table.path.parent):
+        sync(path)
 
 
 def _properties(commit: Commit, commit_id: str, fence: list[Any]) -> "CommitProperties":

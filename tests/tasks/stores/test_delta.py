@@ -1,6 +1,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow as pa
 import pytest
@@ -221,3 +222,19 @@ def test_commits_on_different_rows_do_not_hinder_each_other(table):
         versions = list(pool.map(lambda night: put(table, night, a=1.0), nights))
     assert sorted(versions) == list(range(1, 17))
     assert read_table(table)["night"].to_pylist() == sorted(nights)
+
+
+def test_runs_that_create_a_table_at_the_same_moment_create_one(table):
+    for number in range(10):
+        new = Table(table.path.with_name(f"{number}.delta"), SCHEMA, table.key, table.partition_by)
+        together = Barrier(4)
+
+        def run(night, new=new, together=together):
+            together.wait()
+            put(new, night, a=1.0)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(run, "wxyz"))
+        assert read_table(new)["night"].to_pylist() == list("wxyz")
+        operations = [entry["operation"] for entry in DeltaTable(new.path).history()]
+        assert operations == [*["WRITE"] * 4, "CREATE TABLE"]

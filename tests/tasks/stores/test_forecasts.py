@@ -23,7 +23,9 @@ from data_contracts.errors import (
     StorageError,
 )
 from data_contracts.vocabulary import quantile_columns
+from tasks.stores.delta import ensure_table
 from tasks.stores.forecasts import cutoffs, export_latest, publish_batch, read_batch
+from tasks.stores.table import Table
 from tasks.stores.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[3]
@@ -245,6 +247,16 @@ def test_a_wanted_batch_that_does_not_exist_names_those_that_do(warehouse):
 
 def test_no_batch_was_published_into_an_empty_warehouse(warehouse):
     assert cutoffs(warehouse) == []
+
+
+def test_a_run_that_died_before_its_first_batch_has_published_nothing(warehouse):
+    schema = forecasts.schema(LEVELS)
+    ensure_table(Table(warehouse.forecasts, schema, forecasts.KEY, ("cutoff_date",)))
+    assert cutoffs(warehouse) == []
+    with pytest.raises(RefusedError, match="No forecasts have been published"):
+        read_batch(warehouse)
+    publish(warehouse)
+    assert is_whole(read_batch(warehouse))
 
 
 def test_a_warehouse_that_cannot_be_written_is_one_sentence(tmp_path):

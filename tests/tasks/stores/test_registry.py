@@ -1,8 +1,10 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pandas as pd
 import pytest
@@ -113,6 +115,21 @@ def test_a_night_that_runs_again_registers_no_second_version(warehouse):
     assert again == first
     assert versions(warehouse) == [first]
     assert [path.name for path in warehouse.models.iterdir()] == [first.model_version]
+
+
+def test_runs_that_store_one_version_at_the_same_moment_store_it_once(warehouse):
+    together = Barrier(4)
+
+    def save_together(folder):
+        together.wait()
+        save(folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        records = list(pool.map(lambda _: store_model(warehouse, save_together, record()), "wxyz"))
+    assert set(records) == set(versions(warehouse))
+    assert len(records) == 4
+    assert [path.name for path in warehouse.models.iterdir()] == [records[0].model_version]
+    assert open_model(warehouse, records[0].model_version).is_dir()
 
 
 def test_a_version_is_registered_after_a_crash_between_folder_and_row(warehouse):
