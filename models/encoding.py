@@ -49,7 +49,8 @@ class Encoded:
         tokens: What each patch holds, shape `(B, T, U)`.
         states: Of the LSTM after each token, shape `(B, T, U)`.
         queries: What is known about each patch of the horizon, shape `(B, J, U)`.
-        future: Covariates known ahead, shape `(B, J, p, K)`.
+        future: Covariates known ahead, shape `(B, J, p, 1 + K)`;
+            before them 1 inside the horizon and 0 where the last patch is filled up.
         center, scale: Way back to the unit of the target, shape `(B, 1)` each.
     """
 
@@ -89,24 +90,19 @@ def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
     length, size, units = settings.context_length, settings.patch_length, settings.units
     scaled, center, scale = InstanceScaling(settings.scaling)(inputs["context"], inputs["observed"])
     seen = ops.cast(inputs["observed"], "float32")
-    past_parts = [ops.expand_dims(scaled, -1), ops.expand_dims(seen, -1)]
+    patches = Patching(size)(ops.expand_dims(scaled, -1))[..., 0]  # (B, T, p)
+    observed = Patching(size)(ops.expand_dims(seen, -1))[..., 0]
+    told = [patches, observed]
     if "past" in inputs:
-        past_parts.append(
-            CovariateScaling(settings.past_means, settings.past_scales)(inputs["past"])
-        )
-    future_parts = []
+        past = CovariateScaling(settings.past_means, settings.past_scales)(inputs["past"])
+        told.append(ops.mean(Patching(size)(past), axis=2))
+    ahead = ops.repeat(ops.ones_like(scaled[:, :1, None]), settings.horizon, axis=1)  # (B, H, 1)
     if "known" in inputs:
         known = CovariateScaling(settings.known_means, settings.known_scales)(inputs["known"])
-        past_parts.append(known[:, :length])
-        future_parts.append(known[:, length:])
-    ahead = ops.ones_like(scaled[:, :1, None])  # (B, 1, 1)
-    future_parts.append(ops.repeat(ahead, settings.horizon, axis=1))  # 1 inside the horizon
-
-    steps = Patching(size)(layers.Concatenate()(past_parts))  # (B, T, p, F)
-    future = Patching(size, "first")(
-        layers.Concatenate()(future_parts) if len(future_parts) > 1 else future_parts[0]
-    )
-    tokens = seeds.dense(units, "gelu")(layers.Reshape((settings.num_tokens, -1))(steps))
+        told.append(_outline(Patching(size)(known[:, :length])))
+        ahead = layers.Concatenate()([ahead, known[:, length:]])
+    future = Patching(size, "first")(ahead)  # (B, J, p, 1 + K)
+    tokens = seeds.dense(units, "gelu")(layers.Concatenate()(told))
     states = layers.LSTM(
         units,
         return_sequences=True,
@@ -115,18 +111,14 @@ def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
     )(layers.Dropout(settings.dropout, seed=seeds.next())(tokens))
 
     num_future = settings.num_future_patches
-    asked = [
-        layers.RepeatVector(num_future)(states[:, -1]),
-        layers.Reshape((num_future, -1))(future),
-    ]
+    asked = [layers.RepeatVector(num_future)(states[:, -1]), _outline(future)]
     if "static" in inputs:
         vectors = StaticEmbedding(settings.static_sizes, seed=seeds.next())(inputs["static"])
         asked.append(layers.RepeatVector(num_future)(vectors))
     queries = seeds.dense(units, "gelu")(layers.Concatenate()(asked))
-    observed = steps[..., 1]
     return Encoded(
         inputs=inputs,
-        patches=steps[..., 0],
+        patches=patches,
         observed=observed,
         usable=ops.max(observed, axis=-1) > 0,
         tokens=tokens,
@@ -136,6 +128,11 @@ def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
         center=center,
         scale=scale,
     )
+
+
+def _outline(patches: Tensor) -> Tensor:
+    """Each patch by its first step, which tells the phase, and its mean, shape `(B, T, 2 F)`."""
+    return ops.concatenate([patches[:, :, 0], ops.mean(patches, axis=2)], axis=-1)
 
 
 def decode(

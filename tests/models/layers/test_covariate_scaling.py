@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+
+from models.layers.covariate_scaling import CovariateScaling
+
+
+def test_covariates_are_standardised_and_missing_ones_are_usual(check_layer):
+    layer = CovariateScaling(means=[10.0, 0.0], scales=[2.0, 1.0])
+    covariates = np.array([[[14.0, 0.5], [np.nan, 99.0]]], "float32")
+
+    scaled = check_layer(layer, covariates)
+
+    np.testing.assert_allclose(scaled, [[[2.0, 0.5], [0.0, 5.0]]])
+
+
+def test_every_covariate_has_a_positive_scale():
+    with pytest.raises(ValueError, match="positive scale per mean"):
+        CovariateScaling(means=[0.0], scales=[0.0])

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from models.layers.instance_scaling import InstanceScaling, InverseScaling
+
+CONTEXT = np.array([[1, 3, 5, 100], [4, 4, 4, 4], [7, 8, 9, 9]], "float32")
+OBSERVED = np.array([[1, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]], bool)
+
+
+def test_mean_and_deviation_of_the_observed_steps_by_hand(check_layer):
+    scaled, center, scale = check_layer(InstanceScaling(), CONTEXT, OBSERVED)
+
+    spread = np.sqrt(8 / 3)
+    np.testing.assert_allclose(center[0], [3])
+    np.testing.assert_allclose(scale[0], [spread], rtol=1e-6)
+    np.testing.assert_allclose(scaled[0], [-2 / spread, 0, 2 / spread, 0], rtol=1e-6)
+
+
+def test_mean_size_keeps_zero_at_zero(check_layer):
+    scaled, center, scale = check_layer(InstanceScaling("mean_abs"), CONTEXT, OBSERVED)
+
+    np.testing.assert_allclose(center, np.zeros((3, 1)))
+    np.testing.assert_allclose(scale[0], [3])
+    np.testing.assert_allclose(scaled[0], [1 / 3, 1, 5 / 3, 0], rtol=1e-6)
+
+
+def test_a_constant_and_an_empty_context_keep_their_unit():
+    scaled, center, scale = InstanceScaling()(CONTEXT, OBSERVED)
+
+    np.testing.assert_allclose(np.asarray(scale)[1:], [[1], [1]])
+    np.testing.assert_allclose(np.asarray(center)[1:], [[4], [0]])
+    np.testing.assert_allclose(np.asarray(scaled)[1:], np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize("method", ["mean_std", "mean_abs"])
+def test_the_inverse_brings_back_what_was_observed(check_layer, method):
+    scaled, center, scale = (
+        np.asarray(part) for part in InstanceScaling(method)(CONTEXT, OBSERVED)
+    )
+
+    back = check_layer(InverseScaling(), scaled[..., None], center, scale)[..., 0]
+
+    np.testing.assert_allclose(back[OBSERVED], CONTEXT[OBSERVED], rtol=1e-6)
+
+
+def test_values_that_were_not_observed_do_not_count():
+    changed = np.where(OBSERVED, CONTEXT, 1e9).astype("float32")
+
+    for left, right in zip(
+        InstanceScaling()(CONTEXT, OBSERVED), InstanceScaling()(changed, OBSERVED), strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="one of mean_std, mean_abs, got 'robust'"):
+        InstanceScaling("robust")
