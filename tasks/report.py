@@ -1,0 +1,94 @@
+"""Report: the page of a night in the warehouse, and the same in the Prefect UI."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts.forecasts import schema
+from data_contracts.night import Night
+from data_contracts.spec import Spec
+from data_contracts.verdicts import Verdict
+from models.panel import Panel
+from tasks.reporting.artifacts import key, markdown
+from tasks.reporting.charts import choose
+from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
+from tasks.reporting.page import MAX_CHARTS, Page, render_page
+from tasks.stores.runs import report_path, write_whole
+from tasks.stores.warehouse import Warehouse
+
+
+@task(cache_policy=NO_CACHE)
+def report(page: Page, warehouse: Warehouse) -> Path:
+    """Write the page of a night under its cutoff and show the same in the UI.
+
+    Running it again replaces the page. Where the UI cannot take the artifact, that is a warning in
+    the log and no failure: what is published is published.
+
+    Returns:
+        Where the page is.
+    """
+    path = report_path(warehouse, pd.Timestamp(page.night.cutoff))
+    write_whole(path, render_page(page))
+    _show(page)
+    return path
+
+
+def page_of(
+    spec: Spec,
+    night: Night,
+    verdicts: Sequence[Verdict],
+    *,
+    panel: Panel,
+    batch: pd.DataFrame,
+    judged: Sequence[Judged] = (),
+) -> Page:
+    """Gather what the report of a published night shows.
+
+    Args:
+        spec: What was forecast.
+        night: The record of the night.
+        verdicts: On the input and on the output.
+        panel: Histories of all series of the batch.
+        batch: Rows of `forecasts.delta`.
+        judged: Who was judged tonight.
+    """
+    names = choose(batch, limit=MAX_CHARTS)
+    return Page(
+        night=night,
+        batch=batch,
+        actuals=recent_actuals(panel, names, num_steps=steps_shown(spec)),
+        verdicts=tuple(verdicts),
+        quantile_levels=spec.quantile_levels,
+        timezone=spec.grid.timezone,
+        target=spec.source.columns.y,
+        series_scores=series_scores(judged) if judged else None,
+    )
+
+
+def page_of_refusal(spec: Spec, night: Night, verdicts: Sequence[Verdict]) -> Page:
+    """Gather what the report of a night shows on which nothing was published."""
+    empty = schema(spec.quantile_levels).empty_table().to_pandas()
+    return Page(
+        night=night,
+        batch=empty,
+        actuals=pd.DataFrame(),
+        verdicts=tuple(verdicts),
+        quantile_levels=spec.quantile_levels,
+        timezone=spec.grid.timezone,
+        target=spec.source.columns.y,
+    )
+
+
+def _show(page: Page) -> None:
+    try:
+        create_markdown_artifact(
+            key=key(page.night.name),
+            markdown=markdown(page),
+            description=page.night.headline,
+        )
+    except Exception as error:  # any failure of the UI: the batch is published nevertheless
+        get_run_logger().warning("The report is not among the artifacts of the UI: %s", error)

@@ -1,0 +1,146 @@
+"""The report of a night as Markdown, for the artifacts of the Prefect UI."""
+
+import base64
+import re
+from collections.abc import Sequence
+
+from data_contracts.night import Night
+from tasks.reporting.charts import choose, fans, png
+from tasks.reporting.formats import MISSING, count, duration, number, percent
+from tasks.reporting.page import Fact, Page, Sentence, card, facts, status, tiles, unexplained
+from tasks.reporting.scoreboard import Cell, contenders
+
+MAX_CHARTS = 9
+MAX_BYTES = 500_000  # larger artifacts make the UI slow, and far larger ones lose their event
+MAX_SENTENCES = 20
+
+
+def markdown(page: Page) -> str:
+    """Verdict, facts, scores, decision, contracts and fan charts; below 500 kB.
+
+    Names and sentences cannot end a table cell nor become markup. The picture is left out where
+    it would make the text too large.
+    """
+    text = "\n\n".join(filter(None, _sections(page)))
+    picture = _picture(page)
+    too_large = len(text.encode()) + len(picture) > MAX_BYTES
+    return text if too_large else f"{text}\n\n{picture}".strip() + "\n"
+
+
+def key(name: str) -> str:
+    """Key under which the UI keeps the reports of a spec, one version per night.
+
+    >>> key("NYC_departures")
+    'report-nyc-departures'
+    """
+    return "report-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def plain(text: object) -> str:
+    r"""Text that Markdown shows as it is, on one line.
+
+    >>> print(plain("a|b <script>\nattention_lstm"))
+    a\|b \<script\> attention\_lstm
+    """
+    one_line = " ".join(str(text).split()) or MISSING
+    return re.sub(r"([\\`*_{}\[\]()<>#|!~&$])", r"\\\1", one_line)
+
+
+def _sections(page: Page) -> list[str]:
+    night = page.night
+    return [
+        f"# {plain(status(night).word)}\n\n**{plain(night.headline)}**",
+        plain(night.training) if night.training else "",
+        _facts(tiles(page)),
+        _decision(night),
+        _scores(night),
+        _contracts(page),
+        "## This night\n\n" + _facts(facts(page)),
+        _stages(night),
+    ]
+
+
+def _facts(known: list[Fact]) -> str:
+    rows = [
+        (plain(fact.label), f"**{plain(fact.value)}**", plain(fact.detail) if fact.detail else "")
+        for fact in known
+    ]
+    return _table(("Fact", "Value", "More"), rows)
+
+
+def _decision(night: Night) -> str:
+    decision = night.decision
+    return (
+        f"## Decision: {decision.outcome}\n\n{plain(decision.reason)}\n\n"
+        f"In service after tonight: {plain(decision.champion or 'no network')}; "
+        f"before: {plain(decision.previous or 'no network')}."
+    )
+
+
+def _scores(night: Night) -> str:
+    if not night.scores:
+        return ""
+    nominal = percent(night.scores[0].nominal_coverage, 0)
+    header = ("Contender", "MASE", "WQL", f"Coverage of {nominal}", "Bias", "Training")
+    rows = [
+        (
+            f"{plain(row.score.contender)} ({row.score.role})"
+            + (", **published**" if row.is_in_service else ""),
+            *map(_cell, (row.mase, row.wql, row.coverage, row.bias)),
+            number(row.score.train_minutes, 1),
+        )
+        for row in contenders(night)
+    ]
+    origins = count(night.decision.origins, "unseen origin")
+    note = f"Mean over series on {origins}; the best in bold; training in minutes."
+    return f"## Scores\n\n{note}\n\n{_table(header, rows)}"
+
+
+def _contracts(page: Page) -> str:
+    cards = [card(verdict) for verdict in page.verdicts]
+    rows = [
+        (plain(one.contract), one.status, f"{one.num_passed} of {len(one.checks)}") for one in cards
+    ]
+    found = [sentence for one in cards for sentence in one.sentences] + unexplained(page)
+    lines = [_sentence(sentence) for sentence in found[:MAX_SENTENCES]]
+    if len(found) > MAX_SENTENCES:
+        lines.append(f"- {len(found) - MAX_SENTENCES} more are in the page of the night")
+    table = _table(("Contract", "Status", "Rules kept"), rows) if rows else ""
+    return "\n\n".join(filter(None, ["## Contracts", table, "\n".join(lines)]))
+
+
+def _sentence(sentence: Sentence) -> str:
+    name = f" {plain(sentence.unique_id)}:" if sentence.unique_id else ""
+    return f"- **{sentence.severity}**{name} {plain(sentence.text)}"
+
+
+def _stages(night: Night) -> str:
+    rows = [(plain(stage.name), duration(stage.seconds)) for stage in night.stages]
+    return "## Stages\n\n" + _table(("Stage", "Time"), rows) if rows else ""
+
+
+def _cell(cell: Cell) -> str:
+    value = f"**{cell.value}**" if cell.is_best else cell.value
+    return f"{value} ({cell.detail})" if cell.detail else value
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of cells that are Markdown themselves."""
+    rule = ["---"] * len(header)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+
+
+def _picture(page: Page) -> str:
+    """The fan charts as an image that is inside the text."""
+    if page.batch.empty:
+        return ""
+    drawn = fans(
+        page.batch,
+        page.actuals,
+        choose(page.batch, limit=MAX_CHARTS),
+        levels=page.quantile_levels,
+        timezone=page.timezone,
+    )
+    encoded = base64.b64encode(png(drawn)).decode()
+    title = f"## Forecasts: {len(drawn)} of {page.night.num_series} series"
+    return f"{title}\n\n![Fan charts](data:image/png;base64,{encoded})"

@@ -1,0 +1,300 @@
+"""The page of a night: one HTML file that needs no network, no script and no explanation."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from markupsafe import Markup
+
+from data_contracts.night import Night
+from data_contracts.verdicts import Check, Severity, Verdict
+from data_contracts.vocabulary import DS, QUALITY, UNIQUE_ID
+from tasks.reporting.charts import central_pairs, choose, fans, svg
+from tasks.reporting.formats import (
+    count,
+    duration,
+    local_span,
+    local_time,
+    number,
+    percent,
+    utc_time,
+)
+from tasks.reporting.scoreboard import baseline, by_series, contenders, gain, publisher
+
+MAX_CHARTS = 24
+MAX_SENTENCES = 40  # per contract
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """Everything that the report of one night shows.
+
+    Attributes:
+        night: The record of the night.
+        batch: Rows of `forecasts.delta` of its cutoff; empty where nothing was published.
+        actuals: Columns `unique_id`, `ds` (UTC) and `y`: what was observed before the cutoff, as
+            far back as the charts shall reach. Rows may be missing or NaN.
+        verdicts: What the contracts found.
+        quantile_levels: Levels of the batch, ascending.
+        timezone: Zone in which people of these series live.
+        target: What the source calls `y`.
+        series_scores: Columns `unique_id`, `model`, `role` and `mase`; None where nobody was
+            judged.
+    """
+
+    night: Night
+    batch: pd.DataFrame
+    actuals: pd.DataFrame
+    verdicts: tuple[Verdict, ...]
+    quantile_levels: tuple[float, ...]
+    timezone: str = "UTC"
+    target: str = "y"
+    series_scores: pd.DataFrame | None = None
+
+
+class Status(NamedTuple):
+    """The verdict in one or two words, and the colour it is shown in."""
+
+    word: str
+    tone: str
+
+
+class Fact(NamedTuple):
+    """Something worth knowing, with a second line that explains or repeats it in other words."""
+
+    label: str
+    value: str
+    detail: str = ""
+    tone: str = ""
+
+
+class Chart(NamedTuple):
+    """One fan chart; the drawing is an `<svg>` element that is safe to print as it is."""
+
+    unique_id: str
+    quality: str
+    drawing: Markup
+
+
+class Sentence(NamedTuple):
+    """Something that a contract found."""
+
+    severity: str
+    unique_id: str
+    text: str
+
+
+class Card(NamedTuple):
+    """One contract: its rules, the broken ones first, and what it found, the gravest first."""
+
+    contract: str
+    status: str
+    checks: list[Check]
+    num_passed: int
+    sentences: list[Sentence]
+    num_hidden: int
+
+
+def render_page(page: Page) -> str:
+    """The whole HTML document. The same page gives the same bytes."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": count,
+        "duration": duration,
+        "number": number,
+        "percent": percent,
+        "sha256": _sha256,
+    }
+    return environment.get_template("page.html.j2").render(_view(page))
+
+
+def status(night: Night) -> Status:
+    """The verdict of the night in one or two words.
+
+    A refused night is `bad`, one that fell back on the baseline is `warn`.
+    """
+    if not night.published:
+        return Status("Refused", "bad")
+    if night.decision.outcome == "baseline":
+        return Status("Baseline", "warn")
+    if night.decision.outcome == "promoted":
+        return Status("Newly promoted", "new")
+    return Status("Published by champion", "good")
+
+
+def tiles(page: Page) -> list[Fact]:
+    """The few numbers that a planner and an operator look at first."""
+    night, score = page.night, publisher(page.night)
+    shown = []
+    if night.published:
+        shown.append(Fact("Series × steps", f"{night.num_series:,} × {night.horizon}", span(page)))
+    if score is not None:
+        shown.append(Fact("Error, MASE", number(score.mase), _against_baseline(night)))
+        meant = percent(score.nominal_coverage, 0)
+        detail = f"of actuals fell inside the widest band, meant to hold {meant}"
+        shown.append(Fact("Coverage", percent(score.coverage), detail))
+    return [*shown, _contracts_tile(page)]
+
+
+def facts(page: Page) -> list[Fact]:
+    """What identifies the night: enough to find it again and to repeat it."""
+    night = page.night
+    rows = " · ".join(f"{name} {rows:,}" for name, rows in night.qualities.items())
+    table = "" if night.version is None else f"version {night.version} of the table"
+    known = [
+        Fact("Cutoff", local_time(night.cutoff, page.timezone), utc_time(night.cutoff)),
+        Fact("As of", local_time(night.as_of, page.timezone), utc_time(night.as_of)),
+        Fact("Issued", local_time(night.issued_at, page.timezone), utc_time(night.issued_at)),
+        Fact("Spec", night.name, night.spec_digest),
+        Fact("Model", night.model, night.model_version),
+        Fact("Rows by quality", rows, table),
+        Fact("Snapshot", night.snapshot),
+        Fact("Run", night.run_id),
+        Fact("Code", night.code_version),
+    ]
+    return [fact for fact in known if fact.value]
+
+
+def span(page: Page) -> str:
+    """First and last step of the batch in local time."""
+    if page.batch.empty:
+        return ""
+    return local_span(page.batch[DS].min(), page.batch[DS].max(), page.timezone)
+
+
+def chart_rows(page: Page) -> list[Chart]:
+    """Fan charts of the substituted and the largest series."""
+    if page.batch.empty:
+        return []
+    names = choose(page.batch, limit=MAX_CHARTS)
+    qualities = page.batch.groupby(UNIQUE_ID)[QUALITY].first()
+    drawn = fans(
+        page.batch, page.actuals, names, levels=page.quantile_levels, timezone=page.timezone
+    )
+    return [Chart(fan.unique_id, str(qualities[fan.unique_id]), Markup(svg(fan))) for fan in drawn]
+
+
+def intervals(levels: tuple[float, ...]) -> list[str]:
+    """Nominal content of the central bands, the widest first.
+
+    >>> intervals((0.1, 0.25, 0.5, 0.75, 0.9))
+    ['80%', '50%']
+    """
+    return [percent(levels[k] - levels[j], 0) for j, k in central_pairs(levels)]
+
+
+def card(verdict: Verdict) -> Card:
+    """What the page shows of one contract."""
+    gravity = list(Severity)
+    found = sorted(verdict.findings, key=lambda finding: gravity.index(finding.severity))
+    return Card(
+        contract=verdict.contract,
+        status=verdict.status,
+        checks=sorted(verdict.checked, key=lambda check: check.passed),
+        num_passed=sum(check.passed for check in verdict.checked),
+        sentences=[
+            _sentence(finding.severity, finding.unique_id or "", finding.sentence)
+            for finding in found[:MAX_SENTENCES]
+        ],
+        num_hidden=max(0, len(found) - MAX_SENTENCES),
+    )
+
+
+def unexplained(page: Page) -> list[Sentence]:
+    """What the record of the night says beyond the verdicts: series set aside, warnings."""
+    findings = [finding for verdict in page.verdicts for finding in verdict.findings]
+    named = {finding.unique_id for finding in findings}
+    said = {finding.sentence for finding in findings}
+    aside = [
+        _sentence(Severity.QUARANTINE, name, reason)
+        for name, reason in page.night.quarantined.items()
+        if name not in named
+    ]
+    told = [
+        _sentence(Severity.WARNING, "", sentence)
+        for sentence in page.night.warnings
+        if sentence not in said
+    ]
+    return (aside + told)[:MAX_SENTENCES]
+
+
+def _view(page: Page) -> dict[str, Any]:
+    """What the template shows, each piece ready to be printed."""
+    night = page.night
+    drawn = chart_rows(page)
+    return {
+        "night": night,
+        "target": page.target,
+        "timezone": page.timezone,
+        "status": status(night),
+        "cutoff": local_time(night.cutoff, page.timezone),
+        "tiles": tiles(page),
+        "facts": facts(page),
+        "charts": drawn,
+        "num_not_drawn": max(0, page.batch[UNIQUE_ID].nunique() - len(drawn)),
+        "intervals": intervals(page.quantile_levels),
+        "contenders": contenders(night),
+        "series": by_series(night, page.series_scores),
+        "cards": [card(verdict) for verdict in page.verdicts],
+        "unexplained": unexplained(page),
+        "stages": night.stages,
+        "total_seconds": sum(stage.seconds for stage in night.stages),
+        "longest_seconds": max((stage.seconds for stage in night.stages), default=0.0),
+        "as_of": f"{pd.Timestamp(night.as_of).tz_convert('UTC'):%Y-%m-%dT%H:%MZ}",
+    }
+
+
+def _sentence(severity: Severity, unique_id: str, text: str) -> Sentence:
+    """A finding whose series is named once, whether its sentence begins with the name or not."""
+    rest = text.removeprefix(f"{unique_id}: ")
+    return Sentence(severity.value, "" if unique_id in rest else unique_id, rest)
+
+
+def _contracts_tile(page: Page) -> Fact:
+    """Whether all is well, else the gravest thing, else how much was set aside."""
+    checks = [check for verdict in page.verdicts for check in verdict.checked]
+    checked = count(len(checks), "rule was checked", "rules were checked")
+    critical = [finding for verdict in page.verdicts for finding in verdict.critical]
+    if critical:
+        broken = count(len(critical), "rule is", "rules are")
+        return Fact("Contracts", "broken", f"{broken} broken that stop a night; {checked}", "bad")
+    num_aside, num_warnings = len(page.night.quarantined), len(page.night.warnings)
+    if not num_aside and not num_warnings:
+        return Fact("Contracts", "all kept", checked, "good")
+    told = [
+        f"{num_aside:,} set aside" if num_aside else "",
+        count(num_warnings, "warning") if num_warnings else "",
+    ]
+    first, *rest = filter(None, told)
+    return Fact("Contracts", first, ", ".join([*rest, checked]), "warn")
+
+
+def _against_baseline(night: Night) -> str:
+    score, reference = publisher(night), baseline(night)
+    if score is None or reference is None:
+        return ""
+    judged = f"on {count(night.decision.origins, 'unseen origin')}"
+    if score is reference:
+        return f"of the baseline {reference.contender} itself, {judged}"
+    change = gain(score.mase, reference.mase) or 0.0
+    direction = "lower" if change <= 0 else "higher"
+    return (
+        f"{percent(abs(change))} {direction} than {reference.contender} "
+        f"({number(reference.mase)}) {judged}"
+    )
+
+
+def _sha256(text: str) -> str:
+    """Digest by which the page's own policy knows its only script."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,190 @@
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from data_contracts.night import Decision
+from data_contracts.verdicts import Severity
+from tasks.reporting.page import MAX_CHARTS, render_page, status
+
+HOSTILE = "<script>alert('x')</script>&\"|`$_{{ 7 * 7 }}"
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would show, and every address it would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.first_heading, self.texts, self.addresses, self.tags = None, [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [v for k, v in attrs if k in {"src", "href", "srcset", "action"}]
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1] == "h1" and self.first_heading is None:
+            self.first_heading = data
+        if data.strip():
+            self.texts.append(data.strip())
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(render_page(page))
+    return reader
+
+
+def decided(outcome):
+    return Decision(outcome=outcome, reason="So it is.", champion="v2", previous="v1", origins=14)
+
+
+def test_the_first_heading_is_the_verdict_of_the_night(make_page):
+    page = make_page()
+
+    assert read(page).first_heading == page.night.headline
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "tone"),
+    [
+        pytest.param({}, "Newly promoted", "new", id="promoted"),
+        pytest.param({"decision": decided("kept")}, "Published by champion", "good", id="kept"),
+        pytest.param(
+            {"decision": decided("blocked")}, "Published by champion", "good", id="blocked"
+        ),
+        pytest.param({"decision": decided("baseline")}, "Baseline", "warn", id="baseline"),
+        pytest.param({"published": False}, "Refused", "bad", id="refused"),
+    ],
+)
+def test_the_status_says_who_published(make_page, changes, word, tone):
+    page = make_page(night=changes)
+
+    assert status(page.night) == (word, tone)
+    assert word in read(page).texts
+
+
+def test_the_same_page_gives_the_same_bytes(make_page):
+    assert render_page(make_page()) == render_page(make_page())
+
+
+def test_nothing_is_fetched_from_anywhere(make_page):
+    reader = read(make_page())
+
+    assert reader.addresses == ["data:,"]
+    document = render_page(make_page())
+    assert "//" not in document
+    assert "@import" not in document
+    assert "url(" not in document
+    assert "default-src 'none'" in document
+
+
+def test_only_the_script_of_the_page_itself_may_run(make_page):
+    document = render_page(make_page())
+
+    scripts = re.findall(r"<script>(.*?)</script>", document, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert len(scripts) == 1
+    assert f"script-src 'sha256-{digest}'" in document
+
+
+def test_hostile_names_and_sentences_are_shown_as_text(make_page, make_verdict):
+    finding = (Severity.QUARANTINE, HOSTILE, f"{HOSTILE}: it has a gap.")
+    page = make_page(
+        names=(HOSTILE, "LGA"),
+        night={"model": HOSTILE, "training": HOSTILE, "quarantined": {HOSTILE: HOSTILE}},
+        verdicts=(make_verdict(finding, contract=HOSTILE),),
+        target=HOSTILE,
+        series_scores=pd.DataFrame(
+            {
+                "unique_id": [HOSTILE] * 2,
+                "model": ["attention_lstm", "seasonal_naive"],
+                "role": ["challenger", "baseline"],
+                "mase": [0.6, 0.8],
+            }
+        ),
+    )
+
+    reader = read(page)
+    assert reader.tags.count("script") == 1
+    assert "<script>alert" not in render_page(page)
+    assert sum(HOSTILE in text for text in reader.texts) >= 6
+
+
+def test_facts_identify_the_night_in_local_time_and_in_utc(make_page):
+    texts = read(make_page()).texts
+
+    for fact in (
+        "Tue 10 Dec 2013, 23:00 EST",
+        "2013-12-11 04:00 UTC",
+        "9c41f0a2be77",
+        "b7d1c09e5a3f",
+        "run-1",
+        "0.1.0+abc",
+        "2 × 24",
+    ):
+        assert fact in texts
+
+
+def test_many_series_make_no_large_page_and_the_rest_is_counted(make_page):
+    names = tuple(f"series-{number:03d}" for number in range(MAX_CHARTS + 6))
+
+    document = render_page(make_page(names=names))
+
+    assert document.count("<figure") == MAX_CHARTS
+    assert "6 are not drawn" in document
+    assert len(document.encode()) < 2_000_000
+
+
+def test_a_substituted_series_is_drawn_and_marked(make_page):
+    page = make_page()
+    page.batch.loc[page.batch["unique_id"] == "JFK", "quality"] = "substituted"
+
+    texts = read(page).texts
+
+    assert texts.index("substituted") == texts.index("JFK") + 1
+
+
+def test_findings_are_shown_the_gravest_first_and_a_series_is_named_once(make_page, make_verdict):
+    found = (
+        (Severity.WARNING, None, "The level has shifted."),
+        (Severity.QUARANTINE, "JFK", "JFK: its longest gap is 200 steps."),
+        (Severity.CRITICAL, None, "The feed stopped."),
+    )
+    texts = read(make_page(verdicts=(make_verdict(*found),))).texts
+
+    sentences = ["The feed stopped.", "its longest gap is 200 steps.", "The level has shifted."]
+    places = [texts.index(sentence) for sentence in sentences]
+    assert places == sorted(places)
+    assert "1 of 4 rules kept" in texts
+
+
+def test_what_only_the_record_says_is_shown_too(make_page):
+    night = {"quarantined": {"EWR": "Its feed is closed."}, "warnings": ("A warning.",)}
+
+    texts = read(make_page(night=night)).texts
+
+    assert {"EWR", "Its feed is closed.", "A warning.", "1 set aside"} <= set(texts)
+
+
+def test_scores_that_are_not_known_are_called_so(make_page):
+    page = make_page()
+    unknown = page.night.scores[1].model_copy(
+        update={"mase": float("nan"), "bias": float("nan"), "wql": float("inf")}
+    )
+
+    document = render_page(make_page(night={"scores": (page.night.scores[0], unknown)}))
+
+    assert "n/a" in document
+    assert not re.search(r"\bnan\b|\binf\b", document)
+
+
+def test_a_refused_night_says_what_broke_and_what_to_do(refused_page):
+    reader = read(refused_page)
+
+    assert reader.first_heading.startswith("Nothing was published: The newest observation is 61")
+    assert "nightcast run SPEC --as-of 2013-12-11T05:00Z" in reader.texts
+    assert "critical" in reader.texts
+    assert "figure" not in reader.tags
