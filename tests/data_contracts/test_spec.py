@@ -1,0 +1,270 @@
+import pytest
+from pydantic import ValidationError
+
+from data_contracts.errors import SpecError
+from data_contracts.spec import DECILES, load_spec, parse_spec
+
+THREE_LINES = """\
+source: {uri: data/observations.parquet}
+calendar: {frequency: h}
+horizon: 24
+"""
+
+
+def fields(**changes):
+    """The three lines as a mapping; `training__seed=1` sets a nested key, `...` removes one."""
+    spec = {
+        "source": {"uri": "data/observations.parquet"},
+        "calendar": {"frequency": "h"},
+        "horizon": 24,
+    }
+    for path, value in changes.items():
+        *sections, key = path.split("__")
+        part = spec
+        for section in sections:
+            part = part.setdefault(section, {})
+        part[key] = value
+    return {key: value for key, value in spec.items() if value is not ...}
+
+
+def parse(**changes):
+    return parse_spec(fields(**changes))
+
+
+def complaint(**changes):
+    with pytest.raises(SpecError) as refusal:
+        parse_spec(fields(**changes), origin="nyc.yaml")
+    return str(refusal.value)
+
+
+def test_three_lines_are_a_spec(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(THREE_LINES)
+    spec = load_spec(path)
+    assert spec.name == "observations"
+    assert (spec.horizon, spec.quantile_levels) == (24, DECILES)
+    assert spec.candidates == ("attention_lstm", "multihead_lstm")
+    assert (spec.seasons, spec.season_length, spec.context_length) == ((24, 168), 168, 336)
+    assert (spec.max_age, spec.max_gap, spec.origin_step) == (48, 168, 24)
+    assert spec.grid.timezone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("frequency", "seasons", "context_length", "max_age"),
+    [
+        ("15min", (96, 672), 1344, 192),
+        ("D", (7,), 56, 2),
+        ("B", (5,), 50, 2),
+        ("W-MON", (52,), 104, 2),
+        ("MS", (12,), 36, 2),
+        ("QS", (4,), 16, 2),
+        ("YS", (1,), 8, 2),
+    ],
+)
+def test_the_frequency_says_what_the_spec_leaves_open(frequency, seasons, context_length, max_age):
+    spec = parse(calendar__frequency=frequency)
+    assert (spec.seasons, spec.context_length, spec.max_age) == (seasons, context_length, max_age)
+
+
+def test_what_the_spec_says_comes_before_what_is_usual():
+    spec = parse(
+        season_lengths=[168, 24, 8766],
+        training={"context_length": 500},
+        contracts={"max_age": 0, "max_gap": 9},
+        gate={"every": 7},
+    )
+    assert spec.seasons == (24, 168, 8766)
+    assert (spec.context_length, spec.max_age, spec.max_gap, spec.origin_step) == (500, 0, 9, 7)
+
+
+def test_a_context_holds_two_of_the_longest_seasons():
+    assert parse(season_lengths=[24, 500]).context_length == 1000
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("data/observations.parquet", "observations"),
+        ("s3://bucket/nyc flights/", "nyc-flights"),
+        ("../..", "series"),
+    ],
+)
+def test_a_spec_without_a_name_is_named_after_its_source(uri, name):
+    assert parse(source__uri=uri).name == name
+
+
+def test_a_spec_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        parse().horizon = 48
+
+
+KEYS = {
+    "horizon of 0": ({"horizon": 0}, "horizon: expected a number of at least 1, got 0."),
+    "horizon in words": ({"horizon": "ten"}, "horizon: expected a whole number, got 'ten'."),
+    "half a horizon": ({"horizon": 1.5}, "horizon: expected a whole number, got 1.5."),
+    "horizon of yes": ({"horizon": True}, "horizon: expected no true or false, got True."),
+    "empty horizon": ({"horizon": None}, "horizon: expected a whole number, got nothing."),
+    "no horizon": ({"horizon": ...}, "horizon: expected a value, got none; add this key."),
+    "no source": ({"source": ...}, "source: expected a value, got none; add this key."),
+    "source as text": ({"source": "a.parquet"}, "source: expected a mapping, got 'a.parquet'."),
+    "empty uri": ({"source__uri": ""}, "source.uri: expected text that is not empty, got ''."),
+    "uri as number": ({"source__uri": 3}, "source.uri: expected text, got 3."),
+    "unknown key": ({"horzion": 24}, "horzion: unknown key; did you mean 'horizon'?"),
+    "unknown nested key": ({"training__sed": 7}, "training.sed: unknown key; did you mean 'seed'?"),
+    "unknown strange key": (
+        {"source__columns__target": "y"},
+        "source.columns.target: unknown key; known here: ds, unique_id, y.",
+    ),
+    "one column twice": (
+        {"source__columns": {"unique_id": "a", "ds": "a"}},
+        "source.columns: expected three different columns, got 'a', 'a' and 'y'.",
+    ),
+    "covariates as text": (
+        {"covariates__past": "temp"},
+        "covariates.past: expected a list, got 'temp'.",
+    ),
+    "covariate in two roles": (
+        {"covariates": {"past": ["temp"], "known": ["temp"]}},
+        "covariates: expected every covariate in one role, got 'temp' in two.",
+    ),
+    "target as covariate": (
+        {"source__columns": {"y": "dep"}, "covariates__past": ["dep"]},
+        "covariates.past: expected other columns than those in source.columns, got 'dep'.",
+    ),
+    "frequency": (
+        {"calendar__frequency": "fortnight"},
+        "calendar.frequency: expected a pandas offset alias such as h, 15min, D, B, W-MON or MS, "
+        "got 'fortnight'.",
+    ),
+    "timezone": (
+        {"calendar__timezone": "Mars"},
+        "calendar.timezone: expected an IANA name such as Europe/Berlin, got 'Mars'.",
+    ),
+    "season of 0": (
+        {"season_lengths": [24, 0]},
+        "season_lengths[1]: expected a number of at least 1, got 0.",
+    ),
+    "levels descend": (
+        {"quantile_levels": [0.9, 0.5]},
+        "quantile_levels: expected ascending numbers between 0 and 1, got [0.9, 0.5].",
+    ),
+    "level in percent": (
+        {"quantile_levels": [10, 50, 90]},
+        "quantile_levels: expected ascending numbers between 0 and 1, got [10, 50, 90].",
+    ),
+    "no median": (
+        {"quantile_levels": [0.1, 0.9]},
+        "quantile_levels: expected the median, 0.5, to be among them, got [0.1, 0.9].",
+    ),
+    "no level": (
+        {"quantile_levels": []},
+        "quantile_levels: expected ascending numbers between 0 and 1, got [].",
+    ),
+    "levels of one column": (
+        {"quantile_levels": [0.1, 0.1000000000001, 0.5]},
+        "quantile_levels: expected levels that differ in their first ten digits, got "
+        "[0.1, 0.1000000000001, 0.5].",
+    ),
+    "candidate twice": (
+        {"candidates": ["attention_lstm", "attention_lstm"]},
+        "candidates: expected every candidate once, got ['attention_lstm', 'attention_lstm'].",
+    ),
+    "baseline": ({"baseline": "mean"}, "baseline: expected 'seasonal_naive', got 'mean'."),
+    "when": (
+        {"training__when": "sometimes"},
+        "training.when: expected 'auto', 'always' or 'never', got 'sometimes'.",
+    ),
+    "members": (
+        {"training__members": 33},
+        "training.members: expected a number of at most 32, got 33.",
+    ),
+    "minutes": (
+        {"training__minutes": 0},
+        "training.minutes: expected a number above 0, got 0.",
+    ),
+    "endless minutes": (
+        {"training__minutes": float("inf")},
+        "training.minutes: expected a finite number, got inf.",
+    ),
+    "alpha": ({"gate__alpha": 0.7}, "gate.alpha: expected a number below 0.5, got 0.7."),
+    "share": (
+        {"contracts__max_null_share": "half"},
+        "contracts.max_null_share: expected a number, got 'half'.",
+    ),
+    "age": (
+        {"contracts__max_age": -1},
+        "contracts.max_age: expected a number of at least 0, got -1.",
+    ),
+    "name": (
+        {"name": "a/b"},
+        "name: expected letters, digits, - and _, because folders are named after it, got 'a/b'.",
+    ),
+    "warehouse": (
+        {"warehouse": ""},
+        "warehouse: expected text that is not empty, got ''.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "sentence"), KEYS.values(), ids=KEYS)
+def test_a_wrong_key_is_told_with_its_value_and_what_was_expected(changes, sentence):
+    assert complaint(**changes) == f"nyc.yaml: {sentence}"
+
+
+def test_every_wrong_key_is_told():
+    assert complaint(horizon=0, training__when="x", horzion=24) == (
+        "nyc.yaml: horizon: expected a number of at least 1, got 0. "
+        "training.when: expected 'auto', 'always' or 'never', got 'x'. "
+        "horzion: unknown key; did you mean 'horizon'?"
+    )
+
+
+@pytest.mark.parametrize("content", [None, [], "text", 3], ids=str)
+def test_what_is_no_mapping_is_no_spec(content):
+    with pytest.raises(SpecError, match="^spec: expected a mapping with source, calendar and"):
+        parse_spec(content)
+
+
+def test_a_spec_that_is_not_there_is_proposed(tmp_path):
+    with pytest.raises(SpecError, match=r"nyc\.yaml: no such spec file; `nightcast init FILE"):
+        load_spec(tmp_path / "nyc.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"horizon: [24", "expected YAML, got a syntax error: .*line 1"),
+        (b"\xff\xfe\x00", "expected a readable YAML file, got"),
+        (b"", "expected a mapping with source, calendar and horizon, got NoneType"),
+    ],
+    ids=["half a list", "no text", "nothing"],
+)
+def test_a_file_that_is_no_yaml_is_refused(tmp_path, content, sentence):
+    path = tmp_path / "nyc.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SpecError, match=rf"nyc\.yaml: {sentence}"):
+        load_spec(path)
+
+
+def test_a_folder_is_no_spec(tmp_path):
+    with pytest.raises(SpecError, match="expected a readable YAML file, got"):
+        load_spec(tmp_path)
+
+
+def test_the_digest_does_not_depend_on_where_the_warehouse_is():
+    assert parse(warehouse="/a").digest == parse(warehouse="/b").digest
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"horizon": 25}, {"name": "other"}, {"training__seed": 8}, {"gate__alpha": 0.1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_digest_depends_on_everything_else(changes):
+    assert parse(**changes).digest != parse().digest
+
+
+def test_the_digest_does_not_depend_on_how_the_spec_is_written():
+    written_out = parse(name="observations", training={"seed": 7}, quantile_levels=list(DECILES))
+    assert written_out.digest == parse().digest
+    assert len(parse().digest) == 12
