@@ -37,7 +37,8 @@ KNOWLEDGE_HINTS = (
     *("loaded_at", "inserted_at", "modified_at", "available", "ingested", "knowledge", "updated"),
     *("received", "loaded", "inserted", "modified"),
 )
-MAX_DOUBLES = 0.01  # share of rows that repeat a key although the column tells series apart
+# Share of rows that may repeat series and time: two series under one name repeat half of them.
+MAX_DOUBLES = 0.2
 MAX_DOUBLES_WITH_CORRECTIONS = 0.5
 LEAST_SHARE_IN_ORDER = 0.95
 LEAST_SHARE_AHEAD = 0.9  # of the rows after the last target that a known covariate fills
@@ -169,6 +170,9 @@ def find_roles(look: Look, available_at: str | None) -> Roles:
     roles = Roles(unique_id, look.ds, y, available_at)
     count = look.num_distinct(unique_id)
     roles.notes.append(f"{unique_id!r} is taken to name the series, {count} in the rows seen.")
+    doubles = look.share_of_doubles(unique_id)
+    if doubles > 0 and available_at is None:
+        roles.notes.append(f"{doubles:.1%} of the rows seen repeat a series and time.")
     if y != Y:
         roles.notes.append(f"{y!r} is taken as the target, what will be forecast.")
     _share_out_covariates(look, roles)

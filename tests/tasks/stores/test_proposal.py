@@ -91,6 +91,27 @@ def test_local_midnights_stored_as_utc_name_a_zone(tmp_path):
     assert proposal.spec.calendar.timezone == "Europe/Berlin"
 
 
+def test_times_in_utc_leave_the_zone_open(tmp_path):
+    proposal = propose(panel("h", timezone="UTC"), tmp_path)
+
+    assert "# timezone:" in proposal.text
+    assert any("calendar.timezone may name the zone" in note for note in proposal.notes)
+
+
+def test_days_from_midnight_in_utc_need_no_zone(tmp_path):
+    assert "timezone" not in propose(panel("D", timezone="UTC"), tmp_path).text
+
+
+def test_steps_that_are_mostly_left_out_are_told(tmp_path):
+    rows = panel("h", timezone="UTC", periods=1200)
+    step = rows.groupby("unique_id").cumcount()
+
+    proposal = propose(rows[(step % 2 == 0) | (step % 14 == 1)], tmp_path)
+
+    assert proposal.spec.calendar.frequency == "h"
+    assert any(note.startswith("Most steps are 2 times as long") for note in proposal.notes)
+
+
 def test_dates_are_days(tmp_path):
     rows = panel()
 
@@ -154,6 +175,15 @@ def test_what_names_the_series_is_told_from_its_attributes_and_from_row_numbers(
     assert spec.source.columns.unique_id == "label"
     assert spec.covariates.static == ("store",)
     assert spec.covariates.past == ()
+
+
+def test_some_repeated_rows_do_not_hide_what_names_the_series(tmp_path):
+    rows = panel()
+
+    proposal = propose(pd.concat([rows, rows.iloc[::20]]), tmp_path)
+
+    assert proposal.spec.source.columns.unique_id == "unique_id"
+    assert "4.8% of the rows seen repeat a series and time." in proposal.notes
 
 
 def test_a_single_series_is_named_by_a_constant(tmp_path):
@@ -290,11 +320,16 @@ def test_what_cannot_be_forecast_is_refused_in_one_sentence(rows, complaint, tmp
 
 def test_a_path_without_parquet_is_refused(tmp_path):
     (tmp_path / "page.parquet").write_text("not Parquet")
+    (tmp_path / "mixed").mkdir()
+    panel().to_parquet(tmp_path / "mixed" / "a.parquet")
+    (tmp_path / "mixed" / "b.parquet").write_text("not Parquet")
 
     with pytest.raises(SpecError, match="no such file"):
         propose_spec(str(tmp_path / "absent.parquet"))
     with pytest.raises(SpecError, match="expected a Parquet file"):
         propose_spec(str(tmp_path / "page.parquet"))
+    with pytest.raises(SpecError, match=r"expected a Parquet file, got .*b\.parquet"):
+        propose_spec(str(tmp_path / "mixed"))
 
 
 def test_files_that_do_not_fit_together_are_refused(tmp_path):
