@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, RUN_ID, UNIQUE_ID
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, RUN_ID
 from tasks.stores.delta import Commit, open_table, replace_rows, storage_trouble, sync
-from tasks.stores.table import Table, Value, stamped
+from tasks.stores.table import Table, Value, in_order, stamped
 from tasks.stores.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ def _as_published(rows: pa.Table) -> pa.Table:
         if name not in fixed | empty
     )
     schema = forecasts.schema(tuple(levels))
-    ordered = rows.sort_by([(UNIQUE_ID, "ascending"), (DS, "ascending")])
-    return ordered.select(schema.names).cast(schema)
+    return in_order(rows, forecasts.KEY).select(schema.names).cast(schema)
 
 
 @contextmanager
