@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from data_contracts.night import Night
 from data_contracts.verdicts import Check, Severity, Verdict
-from data_contracts.vocabulary import DS, QUALITY, UNIQUE_ID
+from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
 from tasks.reporting.charts import central_pairs, choose, fans, svg
 from tasks.reporting.formats import (
     count,
@@ -72,10 +72,13 @@ class Fact(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """One fan chart; the drawing is an `<svg>` element that is safe to print as it is."""
+    """One fan chart; the drawing is an `<svg>` element that is safe to print as it is.
+
+    The remark is the quality of a series that was substituted or differs from most of the batch.
+    """
 
     unique_id: str
-    quality: str
+    remark: str
     drawing: Markup
 
 
@@ -157,7 +160,9 @@ def facts(page: Page) -> list[Fact]:
         Fact("As of", local_time(night.as_of, page.timezone), utc_time(night.as_of)),
         Fact("Issued", local_time(night.issued_at, page.timezone), utc_time(night.issued_at)),
         Fact("Spec", night.name, night.spec_digest),
-        Fact("Model", night.model, night.model_version),
+        Fact(
+            "Model", night.model, "" if night.model_version == night.model else night.model_version
+        ),
         Fact("Rows by quality", rows, table),
         Fact("Snapshot", night.snapshot),
         Fact("Run", night.run_id),
@@ -182,7 +187,9 @@ def chart_rows(page: Page) -> list[Chart]:
     drawn = fans(
         page.batch, page.actuals, names, levels=page.quantile_levels, timezone=page.timezone
     )
-    return [Chart(fan.unique_id, str(qualities[fan.unique_id]), Markup(svg(fan))) for fan in drawn]
+    is_usual = (qualities == qualities.mode()[0]) & (qualities != SUBSTITUTED)
+    remarks = qualities.mask(is_usual, "")
+    return [Chart(fan.unique_id, str(remarks[fan.unique_id]), Markup(svg(fan))) for fan in drawn]
 
 
 def intervals(levels: tuple[float, ...]) -> list[str]:

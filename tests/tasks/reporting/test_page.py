@@ -138,13 +138,16 @@ def test_many_series_make_no_large_page_and_the_rest_is_counted(make_page):
     assert len(document.encode()) < 2_000_000
 
 
-def test_a_substituted_series_is_drawn_and_marked(make_page):
-    page = make_page()
+@pytest.mark.parametrize("quality", ["champion", "baseline", "substituted"])
+def test_a_substituted_series_is_drawn_and_marked(make_page, quality):
+    page = make_page(names=("EWR", "JFK", "LGA"))
+    page.batch["quality"] = quality
     page.batch.loc[page.batch["unique_id"] == "JFK", "quality"] = "substituted"
 
     texts = read(page).texts
 
-    assert texts.index("substituted") == texts.index("JFK") + 1
+    assert texts[texts.index("JFK") + 1] == "substituted"
+    assert texts.count("substituted") == (3 if quality == "substituted" else 1)
 
 
 def test_findings_are_shown_the_gravest_first_and_a_series_is_named_once(make_page, make_verdict):
