@@ -12,23 +12,24 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data_contracts.night import Night
-from models.schedule import training_due
-from tasks.evaluate import evaluate
+from tasks.contenders import line_up
+from tasks.evaluate import evaluate_contenders, unseen_origins
 from tasks.extract import extract
 from tasks.forecast import forecast
-from tasks.promote import load_champion, promote
+from tasks.outcome import Outcome
+from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
 from tasks.report import report, report_refusal
 from tasks.snapshot import snapshot
 from tasks.tonight import begin
-from tasks.train import train_challenger
+from tasks.train import train_challenger, training_tonight
 from tasks.validate import set_aside, validate_input, validate_output
 
 
 def _name() -> str:
-    parameters = flow_run.parameters
-    moment = parameters.get("as_of") or "now"
-    return f"{Path(parameters['spec']).stem} as of {moment}"
+    """Name of the run in the UI, such as `nyc-departures as of 2013-10-16`."""
+    moment = flow_run.parameters.get("as_of") or flow_run.scheduled_start_time
+    return f"{Path(flow_run.parameters['spec']).stem} as of {moment:%Y-%m-%d %H:%M}"
 
 
 @flow(name="nightly", flow_run_name=_name)
@@ -48,31 +49,49 @@ def nightly(
 
     Raises:
         SpecError: If the spec or `as_of` is wrong.
-        ContractError: If the input breaks its contract; nothing is published then.
+        ContractError: If the input or every batch breaks its contract; nothing is published then.
+        ConflictError: If another run promoted meanwhile; run the night again.
     """
     tonight = begin(spec, as_of)
 
-    extraction = extract(tonight)
-    contract = validate_input(tonight, extraction)
+    known = extract(tonight)
+    contract = validate_input(tonight, known)
     if contract.critical:
-        report_refusal(tonight, contract)
+        report_refusal(tonight, known, contract)
     contract.raise_if_critical()
-    panel = set_aside(extraction.panel, contract)
+    panel = set_aside(known.panel, contract)
     source = snapshot(tonight, panel)
 
-    champion = load_champion(tonight)
-    due = training_due(
-        train or tonight.spec.training.when,
-        champion_age=champion.age(tonight.cutoff) if champion else None,
-        max_age=tonight.max_champion_age,
+    before = load_champion(tonight)
+    due = training_tonight(tonight, before, train)
+    origins = unseen_origins(tonight, panel, before.champion)
+    challengers = [
+        train_challenger(tonight, network, source, train_until=int(origins[0]))
+        for network in (tonight.spec.candidates if due.train and len(origins) else ())
+    ]
+    contenders = line_up(tonight.spec, before.champion, challengers)
+    entries = evaluate_contenders(tonight, panel, contenders, origins)
+    service, decision = promote(tonight, before, entries)
+
+    batch = forecast(tonight, known.panel, service, contract)
+    output = validate_output(tonight, batch, known, contract)
+    if output.critical and decision.champion:  # readers always have a batch
+        service, decision = fall_back(tonight, decision, output)
+        batch = forecast(tonight, known.panel, service, contract)
+        output = validate_output(tonight, batch, known, contract)
+    output.raise_if_critical()
+
+    version = publish(tonight, batch)
+    outcome = Outcome(
+        known=known,
+        contract=contract,
+        source=source,
+        due=due,
+        entries=entries,
+        service=service,
+        decision=decision,
+        batch=batch,
+        output=output,
+        version=version,
     )
-    candidates = tonight.spec.candidates if due.train else ()
-    challengers = [train_challenger(tonight, name, source) for name in candidates]
-
-    trial = evaluate(tonight, panel, champion, challengers)
-    service = promote(tonight, trial)
-    batch = forecast(tonight, extraction.panel, contract, service)
-    batch, output = validate_output(tonight, batch)
-
-    publish(tonight, batch)
-    return report(tonight, ...)
+    return report(tonight, outcome)

@@ -1,6 +1,6 @@
 """The panel: many series of different length on one time grid, as ragged arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,3 +76,23 @@ class Panel:
     def history(self, series: int) -> Floats:
         """The target of one series up to the cutoff, a view of shape `(lengths[series],)`."""
         return self.y[self.indptr[series] : self.indptr[series + 1] - self.horizon]
+
+    def select(self, series: Ints) -> "Panel":
+        """The panel of some of its series, copied.
+
+        Args:
+            series: Their positions, ascending, shape `(S',)`.
+        """
+        sizes = np.diff(self.indptr)[series]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        rows = np.repeat(self.indptr[series] - starts[:-1], sizes) + np.arange(starts[-1])
+        return replace(
+            self,
+            unique_ids=tuple(self.unique_ids[k] for k in series),
+            indptr=starts.astype(np.int64),
+            y=self.y[rows],
+            observed=self.observed[rows],
+            past=self.past[rows],
+            known=self.known[rows],
+            static=self.static[series],
+        )

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.night import Score
 from data_contracts.vocabulary import MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
 from models.evaluation import Losses, evaluate, summary
+from models.origins import evaluation_origins
 from models.panel import Ints, Panel
 from tasks.contenders import Contender
 from tasks.progress import stage
@@ -44,7 +45,23 @@ class Entry:
         )
 
 
-@task(task_run_name="evaluate {tonight.cutoff}", cache_policy=NO_CACHE)
+def unseen_origins(tonight: Tonight, panel: Panel, champion: Contender | None) -> Ints:
+    """Slots from which contenders are judged: the rolling origins that the champion has not seen.
+
+    Challengers may learn up to the first of them.
+    """
+    gate = tonight.spec.gate
+    origins = evaluation_origins(
+        panel,
+        origins=gate.origins,
+        every=tonight.spec.origin_step,
+        horizon=tonight.spec.horizon,
+    )
+    learned = champion.forecaster.trained_until if champion else None
+    return origins if learned is None else origins[origins >= learned]
+
+
+@task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate_contenders(
     tonight: Tonight, panel: Panel, contenders: list[Contender], origins: Ints
 ) -> list[Entry]:

@@ -1,7 +1,5 @@
 """Forecast: the rows of one batch."""
 
-from collections.abc import Set
-
 import numpy as np
 import pandas as pd
 from prefect import task
@@ -9,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.forecasts import schema
 from data_contracts.spec import Spec
+from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import (
     BASELINE,
     CHAMPION,
@@ -26,7 +25,7 @@ from data_contracts.vocabulary import (
     UNIQUE_ID,
     quantile_columns,
 )
-from models.panel import Floats, Ints, Panel
+from models.panel import Bools, Floats, Ints, Panel
 from models.quantiles import mean_of_quantiles
 from tasks.contenders import Contender, baseline_of
 from tasks.progress import stage
@@ -35,7 +34,7 @@ from tasks.tonight import Tonight
 
 @task(cache_policy=NO_CACHE)
 def forecast(
-    tonight: Tonight, panel: Panel, service: Contender, *, set_aside: Set[str]
+    tonight: Tonight, panel: Panel, service: Contender, contract: Verdict
 ) -> pd.DataFrame:
     """Forecast every series that can be, from the cutoff on.
 
@@ -43,32 +42,41 @@ def forecast(
         tonight: The night.
         panel: All series that were ever observed, those in quarantine included.
         service: Who publishes.
-        set_aside: Series that get the baseline's forecast instead, marked as `substituted`.
+        contract: The verdict on the input: series that it sets aside get the baseline's forecast
+            instead, marked as `substituted`.
 
     Returns:
         The columns of `forecasts.schema`, sorted by series and time.
     """
-    quality = BASELINE if service.role == "baseline" else CHAMPION
-    aside = np.isin(panel.unique_ids, sorted(set_aside))
-    servable = panel.lengths >= shortest_history(tonight.spec)
     with stage("forecast"):
+        aside = np.isin(panel.unique_ids, list(contract.quarantined))
+        substitutes = aside & _servable(tonight.spec, panel)
+        quality = BASELINE if service.role == BASELINE else CHAMPION
         parts = [
             _rows(tonight, panel, np.flatnonzero(~aside), service, quality),
             _rows(
                 tonight,
                 panel,
-                np.flatnonzero(aside & servable),
+                np.flatnonzero(substitutes),
                 baseline_of(tonight.spec),
                 SUBSTITUTED,
             ),
         ]
         batch = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    return batch.sort_values([UNIQUE_ID, DS], ignore_index=True)
+        return batch.sort_values([UNIQUE_ID, DS], ignore_index=True)
 
 
-def shortest_history(spec: Spec) -> int:
-    """Steps that even the baseline needs to say something: one short season."""
-    return spec.seasons[0]
+def served_series(spec: Spec, panel: Panel, contract: Verdict) -> list[str]:
+    """Names of the series that a batch must hold: all but those that nobody can forecast."""
+    aside = np.isin(panel.unique_ids, list(contract.quarantined))
+    served = ~aside | _servable(spec, panel)
+    return [panel.unique_ids[k] for k in np.flatnonzero(served)]
+
+
+def _servable(spec: Spec, panel: Panel) -> Bools:
+    """Series with as much history as even the baseline needs: one short season."""
+    servable: Bools = panel.lengths >= spec.seasons[0]
+    return servable
 
 
 def _rows(

@@ -1,5 +1,6 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,8 +10,9 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import NightcastError
 from data_contracts.night import Decision
 from data_contracts.vocabulary import BASELINE, CHAMPION
-from models.promotion import Rules, Verdict, decide
-from tasks.contenders import Contender, open_contender
+from data_contracts.verdicts import Verdict
+from models import promotion
+from tasks.contenders import CHALLENGER, Contender, baseline_of, open_contender
 from tasks.evaluate import Entry
 from tasks.lineage import code_version
 from tasks.progress import stage
@@ -33,10 +35,6 @@ class Service:
     champion: Contender | None
     pointer: str | None
     overtaken: bool
-
-    def age(self, cutoff: pd.Timestamp) -> pd.Timedelta | None:
-        """Age of what the champion knows, None without a champion."""
-        return self.champion.age(cutoff) if self.champion else None
 
 
 @task(cache_policy=NO_CACHE)
@@ -64,6 +62,7 @@ def _open(tonight: Tonight, version: str) -> Contender | None:
 
 
 @task(
+    name="promote",
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
     retry_condition_fn=may_pass_next_time,
@@ -87,63 +86,77 @@ def promote(
     """
     with stage("promote"):
         verdict = _judge(tonight, entries)
-        service = _chosen(verdict, entries)
-        decision = _decision(verdict, service, before)
+        contender = _chosen(verdict, entries)
+        decision = _decision(verdict, contender, before)
         if verdict.outcome == "promoted":
             registry.promote(
                 tonight.warehouse,
-                service.version,
+                contender.version,
                 expected=before.pointer,
                 run_id=tonight.run_id,
                 reason=decision.reason,
             )
-        occasion = Occasion(
-            cutoff=tonight.cutoff,
-            run_id=tonight.run_id,
-            spec_digest=tonight.spec.digest,
-            code_version=code_version(),
-            decided_at=pd.Timestamp.now("UTC").as_unit("us"),
-        )
-        record_decision(
-            tonight.warehouse, decision, occasion=occasion, numbers=verdict.numbers
-        )
-    return service, decision
+        _record(tonight, decision, verdict.numbers)
+    return contender, decision
 
 
-def _judge(tonight: Tonight, entries: list[Entry]) -> Verdict:
-    spec = tonight.spec
-    losses = {role: {} for role in ("challenger", CHAMPION, BASELINE)}
-    for entry in entries:
-        losses[entry.contender.role][entry.contender.name] = entry.losses
-    return decide(
-        losses["challenger"],
-        next(iter(losses[CHAMPION].values()), None),
-        next(iter(losses[BASELINE].values())),
-        Rules(
-            levels=spec.quantile_levels,
-            alpha=spec.gate.alpha,
-            min_coverage=spec.gate.min_coverage,
-            seed=spec.training.seed,
-        ),
+@task(name="fall back", cache_policy=NO_CACHE)
+def fall_back(
+    tonight: Tonight, decision: Decision, output: Verdict
+) -> tuple[Contender, Decision]:
+    """Let the baseline publish in the place of a model whose batch breaks its contract."""
+    what = " ".join(finding.sentence for finding in output.critical)
+    instead = decision.model_copy(
+        update={
+            "outcome": "baseline",
+            "reason": f"The batch of {decision.champion} broke its contract. {what}",
+        }
     )
+    _record(tonight, instead, {})
+    return baseline_of(tonight.spec), instead
 
 
-def _chosen(verdict: Verdict, entries: list[Entry]) -> Contender:
-    """Who publishes: a promoted challenger, the champion, or the baseline."""
+def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:
+    spec = tonight.spec
+    challengers = {e.contender.name: e.losses for e in entries if e.contender.role == CHALLENGER}
+    losses = {e.contender.role: e.losses for e in entries if e.contender.role != CHALLENGER}
+    rules = promotion.Rules(
+        levels=spec.quantile_levels,
+        alpha=spec.gate.alpha,
+        min_coverage=spec.gate.min_coverage,
+        seed=spec.training.seed,
+    )
+    return promotion.decide(challengers, losses.get(CHAMPION), losses[BASELINE], rules)
+
+
+def _chosen(verdict: promotion.Verdict, entries: list[Entry]) -> Contender:
+    """Who publishes: the promoted challenger, the champion, or the baseline."""
+    promoted = verdict.outcome == "promoted"
     for entry in entries:
         contender = entry.contender
-        promoted = verdict.outcome == "promoted" and contender.role == "challenger"
-        if verdict.contender == (contender.name if promoted else contender.role):
+        if promoted and contender.role == CHALLENGER and contender.name == verdict.contender:
+            return contender
+        if not promoted and contender.role == verdict.contender:
             return contender
     raise LookupError(f"{verdict.contender} did not take part.")
 
 
-def _decision(verdict: Verdict, service: Contender, before: Service) -> Decision:
-    previous = before.champion.version if before.champion else None
+def _decision(verdict: promotion.Verdict, chosen: Contender, before: Service) -> Decision:
     return Decision(
         outcome=verdict.outcome,
         reason=verdict.reason,
-        champion=None if service.role == BASELINE else service.version,
-        previous=previous,
+        champion=None if chosen.role == BASELINE else chosen.version,
+        previous=before.champion.version if before.champion else None,
         origins=verdict.origins,
     )
+
+
+def _record(tonight: Tonight, decision: Decision, numbers: Mapping[str, float]) -> None:
+    occasion = Occasion(
+        cutoff=tonight.cutoff,
+        run_id=tonight.run_id,
+        spec_digest=tonight.spec.digest,
+        code_version=code_version(),
+        decided_at=pd.Timestamp.now("UTC").as_unit("us"),
+    )
+    record_decision(tonight.warehouse, decision, occasion=occasion, numbers=numbers)

@@ -1,9 +1,11 @@
 """Publish: make a batch what readers see."""
 
+import pandas as pd
 import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.forecasts import export_latest, publish_batch
 from tasks.tonight import Tonight
@@ -16,14 +18,14 @@ from tasks.tonight import Tonight
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def publish(tonight: Tonight, rows: pa.Table) -> int:
+def publish(tonight: Tonight, batch: pd.DataFrame) -> int:
     """Commit the batch of a night, then export it if it is the newest.
 
     Publishing a night again replaces its batch.
 
     Args:
         tonight: The night.
-        rows: The columns of the forecasts' contract; see `publish_batch`.
+        batch: The columns of the forecasts' contract; see `publish_batch`.
 
     Returns:
         Version of the table that first holds the batch.
@@ -33,13 +35,14 @@ def publish(tonight: Tonight, rows: pa.Table) -> int:
         ConflictError: If a later attempt has published this night.
         StorageError: If the warehouse still cannot be written after the last attempt.
     """
-    version = publish_batch(
-        tonight.warehouse,
-        rows,
-        cutoff=tonight.cutoff,
-        levels=tonight.spec.quantile_levels,
-        run_id=tonight.run_id,
-        token=tonight.token,
-    )
-    export_latest(tonight.warehouse, tonight.cutoff)
+    with stage("publish"):
+        version = publish_batch(
+            tonight.warehouse,
+            pa.Table.from_pandas(batch, preserve_index=False),
+            cutoff=tonight.cutoff,
+            levels=tonight.spec.quantile_levels,
+            run_id=tonight.run_id,
+            token=tonight.token,
+        )
+        export_latest(tonight.warehouse, tonight.cutoff)
     return version

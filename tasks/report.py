@@ -1,7 +1,6 @@
 """Report: the page of a night in the warehouse, and the same in the Prefect UI."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 from prefect import get_run_logger, task
@@ -13,28 +12,46 @@ from data_contracts.night import Night
 from data_contracts.spec import Spec
 from data_contracts.verdicts import Verdict
 from models.panel import Panel
+from tasks.outcome import Outcome, record_of, record_of_refusal
+from tasks.progress import stage
 from tasks.reporting.artifacts import key, markdown
 from tasks.reporting.charts import choose
 from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
-from tasks.stores.runs import report_path, write_whole
-from tasks.stores.warehouse import Warehouse
+from tasks.stores.observations import Extraction
+from tasks.stores.runs import report_path, write_night, write_whole
+from tasks.tonight import Tonight
 
 
-@task(cache_policy=NO_CACHE)
-def report(page: Page, warehouse: Warehouse) -> Path:
-    """Write the page of a night under its cutoff and show the same in the UI.
+@task(name="report", cache_policy=NO_CACHE)
+def report(tonight: Tonight, outcome: Outcome) -> Night:
+    """Write the record and the page of a published night, and show the same in the UI.
 
-    Running it again replaces the page. Where the UI cannot take the artifact, that is a warning in
-    the log and no failure: what is published is published.
-
-    Returns:
-        Where the page is.
+    Running it again replaces them. Where the UI cannot take the artifact, that is a warning in the
+    log and no failure: what is published is published.
     """
-    path = report_path(warehouse, pd.Timestamp(page.night.cutoff))
-    write_whole(path, render_page(page))
-    _show(page)
-    return path
+    with stage("report"):
+        night = record_of(tonight, outcome)
+        judged = [Judged(e.contender.name, e.contender.role, e.losses) for e in outcome.entries]
+        page = page_of(
+            tonight.spec,
+            night,
+            (outcome.contract, outcome.output),
+            panel=outcome.known.panel,
+            batch=outcome.batch,
+            judged=judged,
+        )
+        _keep(tonight, page)
+    return night
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
+    """Write the record and the page of a night that the input contract stopped."""
+    with stage("report"):
+        night = record_of_refusal(tonight, known, contract)
+        _keep(tonight, page_of_refusal(tonight.spec, night, (contract,)))
+    return night
 
 
 def page_of(
@@ -81,6 +98,12 @@ def page_of_refusal(spec: Spec, night: Night, verdicts: Sequence[Verdict]) -> Pa
         timezone=spec.grid.timezone,
         target=spec.source.columns.y,
     )
+
+
+def _keep(tonight: Tonight, page: Page) -> None:
+    write_night(tonight.warehouse, page.night)
+    write_whole(report_path(tonight.warehouse, tonight.cutoff), render_page(page))
+    _show(page)
 
 
 def _show(page: Page) -> None:

@@ -1,19 +1,38 @@
 """Train one challenger on a snapshot, and store it."""
 
 import time
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.schedule import Due, When, training_due
 from models.settings import TrainingSettings
 from tasks.contenders import Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
+from tasks.promote import Service
 from tasks.stores.registry import ModelVersion, store_model, versions
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
+
+
+def training_tonight(tonight: Tonight, before: Service, asked: When | None) -> Due:
+    """Whether tonight trains, as asked or as the spec says.
+
+    A night that a later one has overtaken trains nothing: its model could never be in service.
+    """
+    if before.overtaken:
+        return Due(False, "No training, because a later night has put a model into service.")
+    training = tonight.spec.training
+    return training_due(
+        asked or training.when,
+        champion_age=before.champion.age(tonight.cutoff) if before.champion else None,
+        max_age=timedelta(days=training.max_age_days),
+    )
 
 
 @task(task_run_name="train {network}", cache_policy=NO_CACHE)
@@ -55,10 +74,11 @@ def _train(
         load_panel(snapshot), settings, train_until=train_until, progress=report
     )
     minutes = (time.monotonic() - begun) / 60
+    finished = pd.Timestamp.now("UTC").as_unit("us")
     store_model(
         tonight.warehouse,
         forecaster.save,
-        version.finished(pd.Timestamp.now("UTC").as_unit("us"), minutes),
+        replace(version, created_at=finished, train_minutes=minutes),
     )
 
 

@@ -1,63 +1,78 @@
 """Validate: hold what was read, and what is about to be published, against their contracts."""
 
-from collections.abc import Sequence
-
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from data_contracts import quarantine
 from data_contracts.forecasts import validate_forecasts
 from data_contracts.observations import validate_observations
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import UNIQUE_ID
+from models.panel import Panel
+from tasks.forecast import served_series
 from tasks.progress import stage
 from tasks.stores.observations import Extraction
+from tasks.stores.records import record_quarantine
 from tasks.stores.runs import write_validation
 from tasks.tonight import Tonight
 
 
 @task(name="validate input", cache_policy=NO_CACHE)  # no retries: bad data does not mend itself
-def validate_input(tonight: Tonight, extraction: Extraction) -> Verdict:
-    """Judge the observations and keep the verdict in the folder of the run.
+def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
+    """Judge the observations, and keep the verdict and what it sets aside.
 
     It raises nothing: whether a broken contract stops the night is the caller's to say.
     """
     with stage("validate input"):
         verdict = validate_observations(
-            extraction.profile,
-            extraction.batch,
-            extraction.examples,
-            tonight.spec,
-            tonight.cutoff,
+            known.profile, known.batch, known.examples, tonight.spec, tonight.cutoff
         )
-    write_validation(tonight.warehouse, tonight.cutoff, verdict)
+        write_validation(tonight.warehouse, tonight.cutoff, verdict)
+        if not verdict.critical:
+            record_quarantine(
+                tonight.warehouse,
+                _quarantine_rows(verdict),
+                cutoff=tonight.cutoff,
+                run_id=tonight.run_id,
+            )
     return verdict
 
 
 @task(name="validate output", cache_policy=NO_CACHE)  # no retries, for the same reason
 def validate_output(
-    tonight: Tonight,
-    rows: pd.DataFrame,
-    *,
-    expected_ids: Sequence[str],
-    extraction: Extraction,
-    contract: Verdict,
+    tonight: Tonight, batch: pd.DataFrame, known: Extraction, contract: Verdict
 ) -> Verdict:
     """Judge a batch and keep the verdict beside that on its input.
 
     Args:
         tonight: The night.
-        rows: The batch, columns as in `forecasts.schema`.
-        expected_ids: Series that it must hold.
-        extraction: What was read, for the range of each history.
+        batch: Columns as in `forecasts.schema`.
+        known: What was read: which series there are, and the range of their histories.
         contract: The verdict on the input.
     """
     with stage("validate output"):
         verdict = validate_forecasts(
-            rows,
+            batch,
             tonight.spec,
-            expected_ids=expected_ids,
-            history_range=extraction.profile[[UNIQUE_ID, "min", "max"]],
+            expected_ids=served_series(tonight.spec, known.panel, contract),
+            history_range=known.profile[[UNIQUE_ID, "min", "max"]],
         )
-    write_validation(tonight.warehouse, tonight.cutoff, contract.merge(verdict))
+        write_validation(tonight.warehouse, tonight.cutoff, contract.merge(verdict))
     return verdict
+
+
+def set_aside(panel: Panel, contract: Verdict) -> Panel:
+    """The panel without the series that the contract puts into quarantine."""
+    aside = np.isin(panel.unique_ids, list(contract.quarantined))
+    return panel.select(np.flatnonzero(~aside)) if aside.any() else panel
+
+
+def _quarantine_rows(verdict: Verdict) -> pa.Table:
+    findings = [finding for reasons in verdict.quarantined.values() for finding in reasons]
+    names = ("unique_id", "expectation", "column", "value", "bound", "severity", "sentence")
+    rows = [{name: getattr(finding, name) for name in names} for finding in findings]
+    kinds = [quarantine.SCHEMA.field(name) for name in names]
+    return pa.Table.from_pylist(rows, schema=pa.schema(kinds))

@@ -13,6 +13,8 @@ from tasks.stores.profile import blocks_of
 
 NEVER = np.iinfo(np.int64).max
 
+Choice = Ints | slice  # all rows of a batch, or the numbers of some
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -39,9 +41,8 @@ class Static:
     values: Codes
     labels: Labels = field(default_factory=Labels)
 
-    def put(self, codes: Codes, slots: Ints, column: pa.Array) -> None:
+    def put(self, codes: Codes, slots: Ints, values: Codes) -> None:
         """Take over texts that are at least as late as those before; of equals the last."""
-        values = self.labels.codes(column)
         filled = values >= 0
         codes, slots, values = codes[filled], slots[filled], values[filled]
         np.maximum.at(self.slots, codes, slots)
@@ -96,31 +97,28 @@ class Draft:
         self.nulls += np.bincount(rows.codes[empty], minlength=len(self.nulls))
         chosen, places = self._places(rows)
         if self.spec.source.available_at is not None:
-            newest = self._known_last(rows, chosen, places)
-            chosen, places = chosen[newest], places[newest]
+            chosen, places = _narrow(chosen, places, self._known_last(rows, chosen, places))
         else:
             self.touched[places] = True
         for number, name in enumerate(self.spec.covariates.known):
             self.known[places, number] = _finite(rows.batch.column(name))[chosen]
-        seen = rows.slots[chosen] <= self.cutoff
-        chosen, places = chosen[seen], places[seen]
+        chosen, places = _narrow(chosen, places, rows.slots[chosen] <= self.cutoff)
         self.y[places] = y[chosen]
         for number, name in enumerate(self.spec.covariates.past):
             self.past[places, number] = _finite(rows.batch.column(name))[chosen]
         for name, static in zip(self.spec.covariates.static, self.static, strict=True):
-            column = rows.batch.column(name).take(pa.array(chosen))
-            static.put(rows.codes[chosen], rows.slots[chosen], column)
+            values = static.labels.codes(rows.batch.column(name))
+            static.put(rows.codes[chosen], rows.slots[chosen], values[chosen])
 
-    def _places(self, rows: Rows) -> tuple[Ints, Ints]:
+    def _places(self, rows: Rows) -> tuple[Choice, Ints]:
         """Rows of the batch that have a place in the panel, and which."""
         series = self.positions[rows.codes]
         places = self.offsets[series] + rows.slots
         inside = rows.on_grid & (series >= 0) & (rows.slots <= self.end)
         inside &= places >= self.indptr[series]
-        chosen = np.flatnonzero(inside)
-        return chosen, places[chosen]
+        return _narrow(slice(None), places, inside)
 
-    def _known_last(self, rows: Rows, chosen: Ints, places: Ints) -> Bools:
+    def _known_last(self, rows: Rows, chosen: Choice, places: Ints) -> Bools:
         """Which rows became known no earlier than the row that is in their place."""
         column = rows.batch.column(self.spec.source.available_at)
         since = utc_microseconds(column, self.spec.grid.timezone, by_the_clock=False)[chosen]
@@ -203,6 +201,14 @@ class Draft:
             starts = self.indptr[begin:end] - self.indptr[begin]
             first[begin:end] = np.minimum(first[begin:end], np.minimum.reduceat(rows, starts))
         return first
+
+
+def _narrow(chosen: Choice, places: Ints, kept: Bools) -> tuple[Choice, Ints]:
+    """Those of the chosen rows, and their places, that are kept; copies nothing if all are."""
+    if kept.all():
+        return chosen, places
+    numbers = np.flatnonzero(kept)
+    return numbers if isinstance(chosen, slice) else chosen[numbers], places[numbers]
 
 
 def _from(first: Ints, indptr: Ints) -> Bools:

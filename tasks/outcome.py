@@ -1,0 +1,107 @@
+"""What a night came to: everything that its record and its report are made of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from data_contracts.night import Decision, Night
+from data_contracts.verdicts import Verdict
+from data_contracts.vocabulary import QUALITY
+from models.schedule import Due
+from tasks.contenders import Contender
+from tasks.evaluate import Entry
+from tasks.lineage import code_version
+from tasks.progress import LEDGER
+from tasks.stores.observations import Extraction
+from tasks.tonight import Tonight
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """A published night.
+
+    Attributes:
+        known: What was read.
+        contract: The verdict on it.
+        source: Folder of the snapshot.
+        due: Whether and why tonight trained.
+        entries: Everyone who was judged.
+        service: Who made the batch.
+        decision: What the gate decided.
+        batch: The rows that were published.
+        output: The verdict on them.
+        version: Of the table that first holds them.
+    """
+
+    known: Extraction
+    contract: Verdict
+    source: Path
+    due: Due
+    entries: list[Entry]
+    service: Contender
+    decision: Decision
+    batch: pd.DataFrame
+    output: Verdict
+    version: int
+
+
+def record_of(tonight: Tonight, outcome: Outcome) -> Night:
+    """The record of a published night."""
+    findings = [*outcome.contract.warnings, *outcome.output.warnings]
+    return _record(
+        tonight,
+        outcome.decision,
+        {
+            "snapshot": outcome.source.name,
+            "num_series": outcome.batch["unique_id"].nunique(),
+            "published": True,
+            "model": outcome.service.name,
+            "model_version": outcome.service.version,
+            "qualities": outcome.batch[QUALITY].value_counts().to_dict(),
+            "scores": tuple(entry.score for entry in outcome.entries),
+            "quarantined": {
+                name: reasons[0].sentence for name, reasons in outcome.contract.quarantined.items()
+            },
+            "warnings": tuple(finding.sentence for finding in findings),
+            "training": outcome.due.reason,
+            "version": outcome.version,
+        },
+    )
+
+
+def record_of_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
+    """The record of a night that the input contract stopped."""
+    reason = " ".join(finding.sentence for finding in contract.critical)
+    decision = Decision(outcome="kept", reason=reason, champion=None, previous=None, origins=0)
+    return _record(
+        tonight,
+        decision,
+        {
+            "snapshot": "",
+            "num_series": known.panel.num_series,
+            "published": False,
+            "model": "",
+            "model_version": "",
+            "qualities": {},
+        },
+    )
+
+
+def _record(tonight: Tonight, decision: Decision, more: dict[str, object]) -> Night:
+    ledger = LEDGER.get()
+    return Night.model_validate(
+        {
+            "name": tonight.spec.name,
+            "spec_digest": tonight.spec.digest,
+            "code_version": code_version(),
+            "run_id": tonight.run_id,
+            "as_of": tonight.as_of,
+            "cutoff": tonight.cutoff,
+            "issued_at": tonight.issued_at,
+            "horizon": tonight.spec.horizon,
+            "decision": decision,
+            "stages": tuple(ledger.stages) if ledger else (),
+            **more,
+        }
+    )

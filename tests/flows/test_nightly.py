@@ -1,0 +1,169 @@
+"""Whole nights on real data, through the command, on a real Prefect server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.dataset as pads
+import pytest
+import yaml
+from deltalake import DeltaTable
+from typer.testing import CliRunner
+
+from flows.cli import app
+
+pytestmark = [pytest.mark.flow, pytest.mark.train, pytest.mark.usefixtures("prefect_backend")]
+
+SAMPLE = Path(__file__).parents[2] / "data_contracts/samples/nyc_departures/observations"
+SERIES = ("EWR-UA", "JFK-B6", "LGA-DL", "LGA-MQ")
+FIRST, NEXT = "2013-09-02", "2013-09-03"
+FORECASTS = ["mean", *(f"q{level}" for level in range(10, 100, 10))]
+
+
+@pytest.fixture(scope="module")
+def departures():
+    """Four series of the sample up to September."""
+    table = pads.dataset(SAMPLE, partitioning="hive").to_table(
+        filter=pads.field("unique_id").isin(SERIES)
+        & (pads.field("ds") < pd.Timestamp("2013-09-10", tz="UTC"))
+    )
+    return table.to_pandas()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(place, frame, **changes):
+    frame.to_parquet(place / "departures.parquet", index=False)
+    fields = {
+        "name": "departures",
+        "source": {"uri": "departures.parquet"},
+        "covariates": {"past": ["temp"], "known": ["holiday"], "static": ["airport"]},
+        "calendar": {"frequency": "h", "timezone": "America/New_York"},
+        "horizon": 24,
+        "training": {"members": 1, "max_epochs": 4},
+        "candidates": ["attention_lstm"],
+        **changes,
+    }
+    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
+
+
+def night(as_of, *options):
+    result = CliRunner().invoke(app, ["run", "spec.yaml", "--as-of", as_of, "--json", *options])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def batch(cutoff_date=None):
+    frame = DeltaTable("warehouse/departures/forecasts.delta").to_pandas()
+    if cutoff_date is not None:
+        frame = frame[frame["cutoff_date"].astype(str) == cutoff_date]
+    return frame.sort_values(["cutoff", "unique_id", "ds"], ignore_index=True)
+
+
+def test_a_night_is_published_repeated_and_followed(place, departures):
+    write(place, departures)
+
+    first = night(FIRST)
+    published = batch()
+
+    assert first["decision"]["outcome"] == "promoted", first["decision"]["reason"]
+    assert len(published) == len(SERIES) * 24
+    assert not published.duplicated(["unique_id", "cutoff", "ds"]).any()
+    assert set(published["quality"]) == {"champion"}
+    assert (published["ds"] > published["cutoff"]).all()
+    assert Path(first["report"]).read_text().count("EWR-UA") > 0
+    assert pd.read_parquet("warehouse/departures/exports/latest.parquet").shape[0] == len(published)
+
+    again = night(FIRST)
+    repeated = batch()
+
+    assert again["decision"]["outcome"] == "kept"
+    assert len(repeated) == len(published)
+    for column in FORECASTS:
+        assert repeated[column].to_numpy().tobytes() == published[column].to_numpy().tobytes()
+
+    followed = night(NEXT)
+
+    assert "No training" in followed["training"]
+    assert followed["model_version"] == first["model_version"]
+    assert batch()["cutoff"].nunique() == 2
+
+    earlier = night("2013-08-26")
+
+    assert earlier["decision"]["champion"] is None, "a later model must not publish the past"
+    assert set(batch("2013-08-26")["quality"]) == {"baseline"}
+    champion = CliRunner().invoke(app, ["champion", "spec.yaml", "--json"])
+    assert json.loads(champion.stdout)["champion"] == first["model_version"]
+
+
+def test_training_again_gives_the_same_bytes(place, departures):
+    write(place, departures, training={"members": 1, "max_epochs": 2})
+    night(FIRST)
+    published = batch()
+    (place / "warehouse").rename(place / "elsewhere")
+
+    night(FIRST)
+
+    repeated = batch()
+    for column in FORECASTS:
+        assert repeated[column].to_numpy().tobytes() == published[column].to_numpy().tobytes()
+
+
+def test_the_baseline_is_published_where_nothing_is_better(place, departures):
+    noise = departures.assign(y=departures["y"].sample(frac=1, random_state=1).to_numpy())
+    write(place, noise, training={"members": 1, "max_epochs": 1, "when": "never"})
+
+    done = night(FIRST)
+
+    assert done["decision"]["outcome"] == "baseline"
+    assert set(batch()["quality"]) == {"baseline"}
+    assert set(batch()["model"]) == {"seasonal_naive"}
+
+
+def test_a_series_that_is_set_aside_gets_the_baseline(place, departures):
+    cut = pd.Timestamp("2013-08-01", tz="UTC")
+    ended = (departures["unique_id"] == "LGA-MQ") & (departures["ds"] > cut)
+    write(
+        place,
+        departures[~ended],
+        contracts={"max_quarantine_share": 0.5},
+        training={"when": "never"},
+    )
+
+    done = night(FIRST)
+
+    assert list(done["quarantined"]) == ["LGA-MQ"]
+    substituted = batch()[lambda rows: rows["quality"] == "substituted"]
+    assert set(substituted["unique_id"]) == {"LGA-MQ"}
+    aside = DeltaTable("warehouse/departures/quarantine.delta").to_pandas()
+    assert set(aside["unique_id"]) == {"LGA-MQ"}
+
+
+def test_a_night_killed_while_it_publishes_is_finished_by_running_it_again(place, departures):
+    write(place, departures, training={"when": "never"})
+    command = [sys.executable, "-m", "flows.cli", "run", "spec.yaml", "--as-of", FIRST]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    stages = place / "warehouse/departures/runs/20130902T0300/stages.json"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (
+        stages.exists() and "validate output" in stages.read_text()
+    ):
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+
+    night(FIRST)
+
+    published = batch()
+    assert len(published) == len(SERIES) * 24
+    assert not published.duplicated(["unique_id", "cutoff", "ds"]).any()
