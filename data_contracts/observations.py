@@ -268,7 +268,15 @@ def validate_observations(
     if not pd.isna(newest):
         facts |= {"newest": _moment(newest), "end_of_data": _as_of_after(newest, spec.grid)}
     share = len(aside) / max(1, len(profile))
-    return judge(batch_contract(spec, facts), batch.assign(aside_share=share)).merge(series)
+    together = judge(batch_contract(spec, facts), batch.assign(aside_share=share))
+    if any(finding.expectation == "fresh" for finding in together.critical):
+        series = _without("alive", series)  # where everything is old, no series is to blame
+    return together.merge(series)
+
+
+def _without(rule: str, verdict: Verdict) -> Verdict:
+    told = tuple(finding for finding in verdict.findings if finding.expectation != rule)
+    return verdict.model_copy(update={"findings": told})
 
 
 def batch_contract(spec: Spec, facts: Mapping[str, object]) -> Contract:

@@ -179,6 +179,11 @@ def test_what_no_night_can_stand_on_is_refused_in_one_sentence(series, name, sen
     assert [finding.expectation for finding in verdict.critical] == [name]
 
 
+def test_where_everything_is_old_no_series_is_set_aside_for_its_age():
+    verdict = validate(CRITICAL["old"][0])
+    assert [finding.expectation for finding in verdict.findings] == ["fresh"]
+
+
 ASIDE = {
     "never observed": (
         never_observed(1),

@@ -10,7 +10,7 @@ from tasks.stores.observations import read_observations
 from tasks.stores.runs import VALIDATION
 from tasks.stores.warehouse import open_warehouse
 from tasks.tonight import Tonight
-from tasks.validate import validate_input, validate_output
+from tasks.validate import set_aside, validate_input, validate_output
 
 CUTOFF = pd.Timestamp("2013-03-01T23:00Z").as_unit("us")
 HOURS = 24 * 30
@@ -126,19 +126,28 @@ def test_what_is_read_spoiled_is_refused_with_where_it_is(tmp_path, spoiled, sen
 
 def test_the_verdict_on_the_batch_is_kept_beside_that_on_the_input(tmp_path):
     tonight = night(tmp_path, observations())
-    extraction = read(tonight)
-    contract = validate_input.fn(tonight, extraction)
-    ids = extraction.panel.unique_ids
-    rows = batch(tonight, extraction)
-    good = validate_output.fn(
-        tonight, rows, expected_ids=ids, extraction=extraction, contract=contract
-    )
+    known = read(tonight)
+    contract = validate_input.fn(tonight, known)
+    rows = batch(tonight, known)
+    good = validate_output.fn(tonight, rows, known, contract)
     assert good.findings == ()
     assert kept(tonight) == contract.merge(good)
 
     wild = rows.assign(q90=np.float32(1e6))
-    bad = validate_output.fn(
-        tonight, wild, expected_ids=ids, extraction=extraction, contract=contract
-    )
+    bad = validate_output.fn(tonight, wild, known, contract)
     assert [finding.expectation for finding in bad.critical] == ["near_history"]
     assert kept(tonight).critical == bad.critical
+
+
+def test_a_series_in_quarantine_leaves_the_panel_and_the_others_stay(tmp_path):
+    tonight = night(tmp_path, observations(y=lambda rows: rows["y"].where(rows.index % 3 == 0)))
+    known = read(tonight)
+    contract = validate_input.fn(tonight, known)
+    assert list(contract.quarantined) == ["EWR-0"]
+    assert set_aside(known.panel, contract).unique_ids == tuple(f"EWR-{k}" for k in range(1, 6))
+
+
+def test_without_quarantine_the_panel_is_the_same(tmp_path):
+    tonight = night(tmp_path, observations())
+    known = read(tonight)
+    assert set_aside(known.panel, validate_input.fn(tonight, known)) is known.panel
