@@ -1,6 +1,8 @@
 """A forecaster made of networks: several members whose quantiles are combined by the median."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -138,9 +140,11 @@ class NeuralForecaster:
 def _load_network(path: Path) -> Any:
     import keras
 
-    import models.encoding
-    import models.layers.multi_head_attention  # noqa: F401  registers what the file names
+    import models.encoding  # noqa: F401  registers what the file names
+    import models.layers
 
+    for module in pkgutil.iter_modules(models.layers.__path__):
+        importlib.import_module(f"models.layers.{module.name}")
     return keras.saving.load_model(path, compile=False)
 
 
