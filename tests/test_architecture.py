@@ -64,6 +64,7 @@ def test_no_test_outlives_its_module(package):
         if subject.name != "conftest.py"
         and not (ROOT / subject).exists()
         and not (ROOT / subject.with_suffix("")).is_dir()
+        and subject.stem != subject.parent.name
     ]
     assert orphans == []
 
