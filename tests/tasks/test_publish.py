@@ -1,9 +1,7 @@
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data_contracts import forecasts
 from data_contracts.spec import parse_spec
 from tasks.publish import publish
 from tasks.stores.forecasts import read_batch
@@ -45,8 +43,7 @@ def batch(cutoff, value):
         "quality": "baseline",
         "issued_at": cutoff + pd.Timedelta("2h"),
     }
-    schema = forecasts.schema((0.5,))
-    return pa.Table.from_pylist([row], pa.schema([schema.field(name) for name in row]))
+    return pd.DataFrame([row])
 
 
 @pytest.mark.parametrize(

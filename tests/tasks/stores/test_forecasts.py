@@ -305,8 +305,8 @@ def test_the_export_is_a_whole_file_at_every_moment(warehouse):
     assert sorted(file.name for file in warehouse.exports.iterdir()) == [".lock", "latest.parquet"]
 
 
-# Forks a publisher per line that it reads, so that imports are paid once. The publisher goes on
-# until it is killed, or until it has published as often as the line says.
+# Starts and awaits publishers on command; they are forked, so that imports are paid once. The names
+# of the runs are those of the batches that a publisher writes in turns.
 PUBLISHERS = """
 import os, sys
 from pathlib import Path
@@ -316,38 +316,39 @@ from test_forecasts import batch, publish
 from tasks.stores.warehouse import Warehouse
 
 warehouse = Warehouse(Path({warehouse!r}))
-rows = {{name: batch(name) for name in {names!r}}}
-print("ready", flush=True)
+rows = {{name: batch(name) for name in "bc"}}
 for line in sys.stdin:
-    token, times = map(int, line.split())
+    command, number, *names = line.split()
+    if command == "await":
+        print(os.waitpid(int(number), 0)[1], flush=True)
+        continue
     pid = os.fork()
     if pid == 0:
-        for attempt in range(times):
-            for name in rows:
-                publish(warehouse, name, token=token, rows=rows[name])
+        for name in names:
+            publish(warehouse, name, token=int(number), rows=rows[name])
         os._exit(0)
     print(pid, flush=True)
-    print(os.waitpid(pid, 0)[1], flush=True)
 """
 
 
-def publishers(warehouse, names):
+@pytest.fixture
+def order(warehouse):
     here = str(Path(__file__).parent)
-    script = PUBLISHERS.format(
-        root=str(ROOT), here=here, warehouse=str(warehouse.root), names=names
-    )
-    return subprocess.Popen(
+    script = PUBLISHERS.format(root=str(ROOT), here=here, warehouse=str(warehouse.root))
+    with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    ) as publishers:
+
+        def give(*words):
+            publishers.stdin.write(" ".join(map(str, words)) + "\n")
+            publishers.stdin.flush()
+            return int(publishers.stdout.readline())
+
+        yield give
+        publishers.stdin.close()
 
 
-def order(process, token, times):
-    process.stdin.write(f"{token} {times}\n")
-    process.stdin.flush()
-    return int(process.stdout.readline())
-
-
-def test_a_publisher_killed_at_any_moment_leaves_the_old_batch_or_the_new_one(warehouse):
+def test_a_publisher_killed_at_any_moment_leaves_the_old_batch_or_the_new_one(warehouse, order):
     publish(warehouse, "first", token=1)
     done = threading.Event()
     bad, good = [], []
@@ -358,22 +359,19 @@ def test_a_publisher_killed_at_any_moment_leaves_the_old_batch_or_the_new_one(wa
             (good if is_whole(rows) else bad).append(rows.num_rows)
 
     reader = threading.Thread(target=read)
+    reader.start()
     delays = random.Random(7)
-    with publishers(warehouse, ["b", "c"]) as process:
-        assert process.stdout.readline() == "ready\n"
-        reader.start()
-        killed = 0
-        for token in range(2, 22):
-            pid = order(process, token, 1_000)
-            time.sleep(delays.uniform(0, 0.25))
-            os.kill(pid, signal.SIGKILL)
-            killed += int(process.stdout.readline()) == signal.SIGKILL
-        process.stdin.close()
+    statuses = []
+    for token in range(2, 22):
+        pid = order("publish", token, *"bc" * 500)
+        time.sleep(delays.uniform(0, 0.25))
+        os.kill(pid, signal.SIGKILL)
+        statuses.append(order("await", pid))
     publish(warehouse, "last", token=100)
     done.set()
     reader.join()
 
-    assert killed == 20
+    assert statuses == [signal.SIGKILL] * 20
     assert bad == []
     assert len(good) > 20
     assert cutoffs(warehouse) == [NIGHT]
@@ -381,16 +379,9 @@ def test_a_publisher_killed_at_any_moment_leaves_the_old_batch_or_the_new_one(wa
     assert read_batch(warehouse)["run_id"][0].as_py() == "last"
 
 
-def test_two_publishers_of_one_cutoff_leave_one_batch(warehouse):
-    with publishers(warehouse, ["b"]) as one, publishers(warehouse, ["c"]) as other:
-        for process in (one, other):
-            assert process.stdout.readline() == "ready\n"
-        for process in (one, other):
-            order(process, 5, 8)
-        statuses = [int(process.stdout.readline()) for process in (one, other)]
-        for process in (one, other):
-            process.stdin.close()
-    assert statuses == [0, 0]
+def test_two_publishers_of_one_cutoff_leave_one_batch(warehouse, order):
+    pids = [order("publish", 5, *name * 8) for name in "bc"]
+    assert [order("await", pid) for pid in pids] == [0, 0]
     assert is_whole(read_batch(warehouse))
     from deltalake import DeltaTable
 

@@ -246,9 +246,10 @@ def test_a_promotion_against_an_old_champion_is_refused(warehouse):
     assert champion(warehouse).model_version == one
 
 
-# For every pair of expected champion and version on standard input, tries the promotion.
-PROMOTER = """
-import sys
+# For every line "expected version version", forks a process for each version; both try at the same
+# moment to put theirs into service. Answers with their exit statuses: 0 won, 1 lost.
+PROMOTERS = """
+import os, sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
 import deltalake
@@ -257,43 +258,42 @@ from tasks.stores.registry import promote
 from tasks.stores.warehouse import Warehouse
 
 warehouse = Warehouse(Path({warehouse!r}))
-print("ready", flush=True)
-for line in sys.stdin:
-    expected, version = line.split()
+
+def compete(expected, version, start):
+    time.sleep(max(0, start - time.monotonic()))
     try:
-        promote(
-            warehouse, version, expected=None if expected == "-" else expected,
-            run_id={run_id!r}, reason="race",
-        )
-        print("won", flush=True)
+        promote(warehouse, version, expected=expected, run_id=version, reason="race")
     except ConflictError:
-        print("lost", flush=True)
+        os._exit(1)
+    os._exit(0)
+
+for line in sys.stdin:
+    expected, *versions = line.split()
+    start = time.monotonic() + 0.05
+    pids = []
+    for version in versions:
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            compete(None if expected == "-" else expected, version, start)
+    print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
 """
-
-
-def promoter(warehouse, run_id):
-    script = PROMOTER.format(root=str(ROOT), warehouse=str(warehouse.root), run_id=run_id)
-    return subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
 
 
 def test_of_two_processes_that_promote_at_once_exactly_one_wins(warehouse):
     names = [stored(warehouse, seed=seed) for seed in range(16)]
     in_service = "-"
-    with promoter(warehouse, "a") as one, promoter(warehouse, "b") as other:
-        for process in (one, other):
-            assert process.stdout.readline() == "ready\n"
-        for number in range(0, 16, 2):
-            for process, version in zip((one, other), names[number : number + 2], strict=True):
-                process.stdin.write(f"{in_service} {version}\n")
-                process.stdin.flush()
-            outcomes = [process.stdout.readline().strip() for process in (one, other)]
-            assert sorted(outcomes) == ["lost", "won"]
-            in_service = names[number + outcomes.index("won")]
+    script = PROMOTERS.format(root=str(ROOT), warehouse=str(warehouse.root))
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as promoters:
+        for one, other in zip(names[::2], names[1::2], strict=True):
+            promoters.stdin.write(f"{in_service} {one} {other}\n")
+            promoters.stdin.flush()
+            statuses = promoters.stdout.readline().split()
+            assert sorted(statuses) == ["0", "1"]
+            in_service = (one, other)[statuses.index("0")]
             assert champion(warehouse).model_version == in_service
-        for process in (one, other):
-            process.stdin.close()
+        promoters.stdin.close()
     assert [move.sequence for move in champion_history(warehouse)] == list(range(1, 9))
 
 
