@@ -9,6 +9,8 @@ Long format, one row per series and time step:
     lead        steps after the cutoff, 1 ... horizon
 """
 
+from typing import Final
+
 UNIQUE_ID = "unique_id"
 DS = "ds"
 Y = "y"
@@ -25,9 +27,9 @@ QUALITY = "quality"
 ISSUED_AT = "issued_at"
 RUN_ID = "run_id"
 
-CHAMPION = "champion"
-BASELINE = "baseline"
-SUBSTITUTED = "substituted"
+CHAMPION: Final = "champion"
+BASELINE: Final = "baseline"
+SUBSTITUTED: Final = "substituted"
 
 
 def quantile_column(level: float) -> str:

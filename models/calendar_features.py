@@ -63,8 +63,8 @@ def _phase(local: pd.DatetimeIndex, cycle: str) -> NDArray[np.float64]:
     if cycle == "day":
         return day
     if cycle == "week":  # by whole days: what counts is which day it is
-        return np.asarray(local.dayofweek, np.float64) / 7
-    return (np.asarray(local.dayofyear, np.float64) - 1 + day) / DAYS_PER_YEAR
+        return np.asarray(local.day_of_week, np.float64) / 7
+    return (np.asarray(local.day_of_year, np.float64) - 1 + day) / DAYS_PER_YEAR
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,18 @@
 """Who takes part in the comparison: each one as it would be published, read back from disk."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 
 from data_contracts.spec import Spec
-from data_contracts.vocabulary import BASELINE, CHAMPION
+from data_contracts.vocabulary import BASELINE
 from models.forecaster import Forecaster
 from models.seasonal_naive import SeasonalNaive
 from tasks.stores.registry import ModelVersion, find_version, open_model
 from tasks.stores.warehouse import Warehouse
 
-CHALLENGER = "challenger"
+CHALLENGER: Final = "challenger"
 Role = Literal["challenger", "champion", "baseline"]
 
 
@@ -70,7 +70,9 @@ def baseline_of(spec: Spec) -> Contender:
     return Contender(forecaster=forecaster, role=BASELINE, version=forecaster.name)
 
 
-def line_up(spec: Spec, champion: Contender | None, challengers: list[Contender]) -> list[Contender]:
+def line_up(
+    spec: Spec, champion: Contender | None, challengers: list[Contender]
+) -> list[Contender]:
     """Everyone who is judged tonight: the baseline, the champion, and who wants to replace it.
 
     A challenger that is the champion already (a night that is run again) takes part once.

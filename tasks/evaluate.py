@@ -84,9 +84,7 @@ def evaluate_contenders(
             )
             entries.append(Entry(contender, losses))
         rows = pa.concat_tables([_rows(entry, panel) for entry in entries])
-        record_evaluations(
-            tonight.warehouse, rows, cutoff=tonight.cutoff, run_id=tonight.run_id
-        )
+        record_evaluations(tonight.warehouse, rows, cutoff=tonight.cutoff, run_id=tonight.run_id)
     return entries
 
 

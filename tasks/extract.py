@@ -7,7 +7,6 @@ from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.observations import Extraction, read_observations
 from tasks.tonight import Tonight
-from tasks.tonight import Tonight
 
 
 @task(

@@ -33,9 +33,7 @@ from tasks.tonight import Tonight
 
 
 @task(cache_policy=NO_CACHE)
-def forecast(
-    tonight: Tonight, panel: Panel, service: Contender, contract: Verdict
-) -> pd.DataFrame:
+def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdict) -> pd.DataFrame:
     """Forecast every series that can be, from the cutoff on.
 
     Args:

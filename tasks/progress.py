@@ -84,14 +84,14 @@ class Ledger:
             draft.replace(self.folder / "stages.json")
 
 
-REPORTER: ContextVar[Reporter] = ContextVar("reporter", default=LogReporter())
+REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 LEDGER: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
 
 
 @contextmanager
 def stage(name: str) -> Iterator[Step]:
     """Time one stage of the night, show it, and enter it into the ledger when it succeeds."""
-    reporter, begun = REPORTER.get(), time.monotonic()
+    reporter, begun = REPORTER.get() or LogReporter(), time.monotonic()
     yield reporter.begin(name)
     seconds = time.monotonic() - begun
     reporter.end(name, seconds)

@@ -9,8 +9,8 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
 from data_contracts.night import Decision
-from data_contracts.vocabulary import BASELINE, CHAMPION
 from data_contracts.verdicts import Verdict
+from data_contracts.vocabulary import BASELINE, CHAMPION
 from models import promotion
 from tasks.contenders import CHALLENGER, Contender, baseline_of, open_contender
 from tasks.evaluate import Entry
@@ -68,9 +68,7 @@ def _open(tonight: Tonight, version: str) -> Contender | None:
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def promote(
-    tonight: Tonight, before: Service, entries: list[Entry]
-) -> tuple[Contender, Decision]:
+def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Contender, Decision]:
     """Decide who is in service from tonight on, move the pointer, and record the decision.
 
     Args:
@@ -101,9 +99,7 @@ def promote(
 
 
 @task(name="fall back", cache_policy=NO_CACHE)
-def fall_back(
-    tonight: Tonight, decision: Decision, output: Verdict
-) -> tuple[Contender, Decision]:
+def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Contender, Decision]:
     """Let the baseline publish in the place of a model whose batch breaks its contract."""
     what = " ".join(finding.sentence for finding in output.critical)
     instead = decision.model_copy(

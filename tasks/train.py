@@ -70,9 +70,7 @@ def _train(
 
     begun = time.monotonic()
     settings = training_settings(tonight, version.model)
-    forecaster = train(
-        load_panel(snapshot), settings, train_until=train_until, progress=report
-    )
+    forecaster = train(load_panel(snapshot), settings, train_until=train_until, progress=report)
     minutes = (time.monotonic() - begun) / 60
     finished = pd.Timestamp.now("UTC").as_unit("us")
     store_model(
@@ -98,9 +96,7 @@ def training_settings(tonight: Tonight, network: str) -> TrainingSettings:
     )
 
 
-def _version(
-    tonight: Tonight, network: str, snapshot: Path, train_until: int
-) -> ModelVersion:
+def _version(tonight: Tonight, network: str, snapshot: Path, train_until: int) -> ModelVersion:
     """What the model will be made from; its name follows from that."""
     return ModelVersion(
         model=network,

@@ -16,8 +16,12 @@ def show_champion(spec_path: Path, *, as_json: bool) -> None:
     spec = load_spec(spec_path)
     moves = champion_history(warehouse_of(spec))[::-1]
     if as_json:
-        print_json({"champion": moves[0].model_version if moves else None,
-                    "history": [asdict(move) for move in moves]})
+        print_json(
+            {
+                "champion": moves[0].model_version if moves else None,
+                "history": [asdict(move) for move in moves],
+            }
+        )
         return
     if not moves:
         OUT.print(f"{spec.name}: no model is in service; the baseline {spec.baseline} is.")

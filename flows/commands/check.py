@@ -37,7 +37,10 @@ def check_input(spec_path: Path, as_of: str | None, *, as_json: bool) -> None:
             extraction = read_observations(spec, instant, progress=step)
         with stage("validate"):
             verdict = validate_observations(
-                extraction.profile, extraction.batch, extraction.examples, spec,
+                extraction.profile,
+                extraction.batch,
+                extraction.examples,
+                spec,
                 extraction.cutoff,
             )
     if as_json:

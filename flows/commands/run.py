@@ -7,7 +7,7 @@ from typing import Literal
 from rich.markup import escape
 from rich.table import Table
 
-from data_contracts.moments import parse_moment
+from data_contracts.moments import in_utc, parse_moment
 from data_contracts.night import Night, Score
 from data_contracts.spec import load_spec
 from flows.backend import reporting
@@ -36,7 +36,7 @@ def run_night(
             stack.enter_context(reporting(verbose=verbose))
             from flows.nightly import nightly
         night = nightly(str(spec_path), as_of=instant, train=train)
-    report = report_path(warehouse, night.cutoff)
+    report = report_path(warehouse, in_utc(night.cutoff, zone))
     if as_json:
         print_json(night.model_dump(mode="json") | {"report": str(report.resolve())})
     else:

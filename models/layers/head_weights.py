@@ -8,6 +8,7 @@ from keras import ops
 from typing_extensions import override
 
 from models.layers import Shape, Tensor
+from models.layers.softmax_over_time import softmax_over_time
 
 
 @keras.saving.register_keras_serializable(package="nightcast")
@@ -85,9 +86,7 @@ class HeadWeights(keras.layers.Layer):
         scores = ops.einsum("bjnk,btnk->bnjt", asked, offered) / self.key_dim**0.5
         if self.lags:
             scores = scores + self.position_bias
-        if mask is not None:
-            scores = ops.where(mask[:, None, None, :], scores, -1e9)
-        return ops.softmax(scores, axis=-1)
+        return softmax_over_time(scores, mask)
 
     @override
     def compute_output_shape(

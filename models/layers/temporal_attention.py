@@ -7,6 +7,7 @@ from keras import ops
 from typing_extensions import override
 
 from models.layers import Shape, Tensor
+from models.layers.softmax_over_time import softmax_over_time
 
 
 @keras.saving.register_keras_serializable(package="nightcast")
@@ -67,9 +68,7 @@ class TemporalAttention(keras.layers.Layer):
         offered = ops.expand_dims(ops.matmul(states, self.state_kernel), axis=1)  # (B, 1, T, units)
         energy = ops.tanh(asked + offered + self.bias)
         scores = ops.einsum("bjtu,uf->bfjt", energy, self.score_kernel)
-        if mask is not None:
-            scores = ops.where(mask[:, None, None, :], scores, -1e9)
-        return ops.softmax(scores, axis=-1)
+        return softmax_over_time(scores, mask)
 
     @override
     def compute_output_shape(

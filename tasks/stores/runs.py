@@ -1,4 +1,4 @@
-"""The folder of one cutoff, `runs/<cutoff>/`: what happened that night, for people and for re-runs."""
+"""The folder of one cutoff, `runs/<cutoff>/`: what happened, for people and for re-runs."""
 
 from pathlib import Path
 
