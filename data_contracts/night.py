@@ -102,11 +102,10 @@ class Night(Record):
     @property
     def headline(self) -> str:
         """The verdict of the night in one sentence, for the first line of every report."""
-        made_by = f"{self.model} {self.model_version}".strip()
         series = f"{self.num_series} series × {self.horizon} steps"
         if not self.published:
             return f"Nothing was published: {self.decision.reason}"
         if self.decision.outcome == "baseline":
             return f"Published {series} from the baseline {self.model}: {self.decision.reason}"
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
-        return f"Published {series} by {made_by}, {what[self.decision.outcome]}."
+        return f"Published {series} by {self.model}, {what[self.decision.outcome]}."

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import pandas as pd
 
+from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
 from data_contracts.spec import Spec, load_spec
+from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.warehouse import Warehouse, open_warehouse
 
@@ -52,6 +54,7 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
         SpecError: If the spec is wrong or the warehouse cannot be written.
     """
     spec = load_spec(spec_path)
+    _check_training(spec)
     instant = in_utc(as_of or _scheduled_time(), spec.grid.timezone)
     cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
     warehouse = open_warehouse(spec)
@@ -65,6 +68,17 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
         run_id=_run_id(),
         token=time.time_ns(),
     )
+
+
+def _check_training(spec: Spec) -> None:
+    """Refuse now what training would refuse in an hour."""
+    for name in spec.candidates:
+        check_network(name)
+    if spec.training.on == "gpu":
+        raise SpecError(
+            "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "
+            "possible yet."
+        )
 
 
 def _scheduled_time() -> datetime:
