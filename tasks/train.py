@@ -15,7 +15,7 @@ from tasks.contenders import Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
 from tasks.promote import Service
-from tasks.stores.registry import ModelVersion, store_model, versions
+from tasks.stores.registry import ModelVersion, is_stored, store_model
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
 
@@ -51,9 +51,8 @@ def train_challenger(
         train_until: Slot of the last step that training may see.
     """
     version = _version(tonight, network, snapshot, train_until)
-    known = {record.model_version for record in versions(tonight.warehouse)}
     with stage(f"train {network}") as step:
-        if version.model_version not in known:
+        if not is_stored(tonight.warehouse, version.model_version):
             _train(tonight, version, snapshot, train_until=train_until, step=step)
     return open_contender(
         tonight.warehouse, version.model_version, "challenger", trained_tonight=True

@@ -137,7 +137,7 @@ CASES = [
     pytest.param(
         spoil_rows(with_y(np.inf, lambda frame: frame.index == 7)),
         1,
-        "infinite",
+        "Infinite",
         id="infinite values",
     ),
     pytest.param(

@@ -191,6 +191,15 @@ def open_model(warehouse: Warehouse, version: str) -> Path:
     return folder
 
 
+def is_stored(warehouse: Warehouse, version: str) -> bool:
+    """Whether a version is in the registry and its files are as they were written."""
+    return any(
+        known.model_version == version
+        and _damage(warehouse.models / version, known.manifest) is None
+        for known in versions(warehouse)
+    )
+
+
 def versions(warehouse: Warehouse) -> list[ModelVersion]:
     """All versions, the oldest first."""
     rows = read_table(_table(warehouse)).to_pylist()

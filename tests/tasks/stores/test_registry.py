@@ -15,6 +15,7 @@ from tasks.stores.registry import (
     champion,
     champion_history,
     find_version,
+    is_stored,
     open_model,
     promote,
     store_model,
@@ -330,3 +331,12 @@ def test_a_version_registered_between_look_up_and_promotion_is_no_conflict(wareh
     monkeypatch.setattr(registry, "ensure_table", beside)
     move = promote(warehouse, version, expected=None, run_id="a", reason="first")
     assert champion(warehouse) == move
+
+
+def test_a_damaged_version_does_not_count_as_stored(warehouse):
+    name = stored(warehouse)
+    assert is_stored(warehouse, name)
+
+    (warehouse.models / name / "members" / "0.keras").write_bytes(b"altered")
+
+    assert not is_stored(warehouse, name)
