@@ -140,7 +140,6 @@ class NeuralForecaster:
 def _load_network(path: Path) -> Any:
     import keras
 
-    import models.encoding  # noqa: F401  registers what the file names
     import models.layers
 
     for module in pkgutil.iter_modules(models.layers.__path__):

@@ -22,6 +22,9 @@ class TrainingSettings:
         dropout: Share of activations that training leaves out.
         batch_size: Windows per step of the optimizer.
         windows_per_epoch: Windows drawn for one epoch, fewer where the panel has fewer.
+        aligned_share: Share of the windows whose origin lies a whole number of patches before the
+            end of training. A nightly forecast is always made at the same hour; the other windows
+            keep the network usable from any.
         learning_rate: At its highest.
     """
 
@@ -37,9 +40,15 @@ class TrainingSettings:
     units: int = 64
     num_heads: int = 8
     dropout: float = 0.1
-    batch_size: int = 256
-    windows_per_epoch: int = 8192
+    batch_size: int = 128
+    windows_per_epoch: int = 4096
+    aligned_share: float = 0.8
     learning_rate: float = 3e-3
+
+    @property
+    def patch_length(self) -> int:
+        """Steps per token, `p`: the shortest season, as far as the context holds one."""
+        return min(*self.season_lengths, self.context_length)
 
 
 @dataclass(frozen=True)

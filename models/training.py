@@ -64,6 +64,14 @@ class Origins:
         series = np.searchsorted(ends, drawn, side="right")
         return series, self.first[series] + drawn - (ends[series] - self.counts[series])
 
+    def align(self, series: Ints, origins: Ints, *, anchor: int, every: int) -> Ints:
+        """Move origins back to the last slot that lies a multiple of `every` before `anchor`.
+
+        An origin that has no such slot in its range stays where it is.
+        """
+        moved = origins - (origins - anchor) % every
+        return np.where(moved >= self.first[series], moved, origins)
+
 
 def train(
     panel: Panel,
@@ -120,7 +128,9 @@ class _Run:
         self._reader = WindowReader(
             panel, features, context_length=settings.context_length, horizon=settings.horizon
         )
-        self._weights = np.reciprocal(series_scales(panel, settings.season_lengths[-1], train_until))
+        self._weights = np.reciprocal(
+            series_scales(panel, settings.season_lengths[-1], train_until)
+        )
         self._training, held_out = split_origins(panel, settings, train_until)
         windows = min(self._training.total, settings.windows_per_epoch)
         self._steps_per_epoch = max(1, round(windows / settings.batch_size))
@@ -133,6 +143,7 @@ class _Run:
         self._model.compile(optimizer, loss, jit_compile=False)
         optimizer.build(self._model.trainable_variables)
         self._fresh_optimizer = [np.array(value) for value in optimizer.variables]
+        self._anchor = train_until
         self._begin = time.monotonic()
 
     def train_member(self, number: int, progress: Callable[[Progress], None] | None) -> Any:
@@ -187,16 +198,23 @@ class _Run:
         """Batches in the order of the draw; the next one is gathered while one is trained on."""
         size = self._settings.batch_size
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self._batch, *self._training.draw(size, rng))
+            ahead = pool.submit(self._batch, *self._draw(size, rng))
             for _ in range(total):
                 batch = ahead.result()
-                ahead = pool.submit(self._batch, *self._training.draw(size, rng))
+                ahead = pool.submit(self._batch, *self._draw(size, rng))
                 yield batch
+
+    def _draw(self, size: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        series, origins = self._training.draw(size, rng)
+        every = self._settings.patch_length
+        aligned = self._training.align(series, origins, anchor=self._anchor, every=every)
+        return series, np.where(rng.random(size) < self._settings.aligned_share, aligned, origins)
 
     def _step(self, arrays: Arrays, target: Floats, weights: Floats, series: Ints) -> None:
         loss = self._model.train_on_batch(arrays, target, weights)
         if not np.isfinite(loss):
-            worst = int(series[np.argmax(np.nanmax(np.abs(target), axis=1) * weights)])
+            values = np.abs(np.concatenate([arrays["context"], target], axis=1))
+            worst = int(series[np.argmax(np.fmax.reduce(values, axis=1))])
             raise NightcastError(
                 f"Training of {self._settings.network} stopped: the loss became {float(loss)}, "
                 f"most likely by series {self._panel.unique_ids[worst]!r}; check its values."
@@ -240,7 +258,7 @@ def split_origins(
         RefusedError: If no series has a window that ends by `train_until`.
     """
     horizon = settings.horizon
-    stride = min(*settings.season_lengths, settings.context_length)
+    stride = settings.patch_length
     lengths = np.maximum(panel.lengths - (panel.cutoff_slot - train_until), 0)
     least = np.minimum(settings.context_length, np.maximum(stride, lengths // 2))
     first = panel.first_slots + least - 1
@@ -278,6 +296,7 @@ def series_scales(panel: Panel, season_length: int, train_until: int) -> Floats:
     for series in range(panel.num_series):
         y = panel.history(series)
         y = np.asarray(y[: len(y) - (panel.cutoff_slot - train_until)], np.float64)
+        y = np.where(np.isfinite(y), y, np.nan)
         size = np.nanmean(np.abs(y)) if np.isfinite(y).any() else 0.0
         change = np.abs(y[season_length:] - y[:-season_length])
         typical = np.nanmean(change) if np.isfinite(change).any() else size

@@ -128,7 +128,7 @@ def _positions(wanted: tuple[str, ...], present: tuple[str, ...], role: str) -> 
 
 
 def moments(values: Floats, rows: Ints) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per column over some rows; NaN does not count.
+    """Mean and standard deviation per column over some rows; what is not finite does not count.
 
     Args:
         values: Shape `(N, F)`, may be memory-mapped; read in passes.
@@ -142,9 +142,11 @@ def moments(values: Floats, rows: Ints) -> tuple[tuple[float, ...], tuple[float,
     for begin, end in rows:
         for start in range(begin, end, ROWS_PER_PASS):
             part = np.asarray(values[start : min(start + ROWS_PER_PASS, end)], np.float64)
-            count += np.sum(~np.isnan(part), axis=0)
-            total += np.nansum(part, axis=0)
-            square += np.nansum(part**2, axis=0)
+            there = np.isfinite(part)
+            part = np.where(there, part, 0)
+            count += there.sum(axis=0)
+            total += part.sum(axis=0)
+            square += np.square(part).sum(axis=0)
     mean = total / np.maximum(count, 1)
     variance = square / np.maximum(count, 1) - mean**2
     scale = np.sqrt(np.maximum(variance, 0))
