@@ -12,6 +12,7 @@ import numpy as np
 
 from models.panel import Floats, Ints, Panel
 from models.settings import TrainingSettings
+from models.support import Support
 from models.window_inputs import Arrays, Features, WindowReader
 
 BATCH_SIZE = 256
@@ -26,14 +27,14 @@ class NeuralForecaster:
         settings: What was trained.
         features: What the networks read beside the target.
         networks: The members, each a `keras.Model`.
-        non_negative: Whether forecasts stop at zero, because no training value was below it.
+        support: Which values the target can take.
         trained_until: Slot of the last step that training saw.
     """
 
     settings: TrainingSettings
     features: Features
     networks: tuple[Any, ...]
-    non_negative: bool
+    support: Support
     trained_until: int | None
 
     @property
@@ -67,7 +68,7 @@ class NeuralForecaster:
             members = [np.asarray(network.predict_on_batch(arrays)) for network in self.networks]
             combined = np.sort(np.median(np.stack(members), axis=0), axis=-1)
             quantiles[rows] = combined[: rows.stop - rows.start]
-        return np.maximum(quantiles, 0) if self.non_negative else quantiles
+        return self.support.fit(quantiles)
 
     def attention(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Where the first member looked: weights per head, patch of the horizon and past patch.
@@ -114,7 +115,7 @@ class NeuralForecaster:
             "forecaster": "neural",
             "settings": asdict(self.settings),
             "features": asdict(self.features),
-            "non_negative": self.non_negative,
+            "support": asdict(self.support),
             "trained_until": self.trained_until,
             "packages": {"keras": keras.__version__, "backend": keras.backend.backend()},
         }
@@ -132,7 +133,7 @@ class NeuralForecaster:
                 _load_network(folder / f"member-{number}.keras")
                 for number in range(settings.members)
             ),
-            non_negative=config["non_negative"],
+            support=Support(**config["support"]),
             trained_until=config["trained_until"],
         )
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from models.panel import Floats, Ints, Panel
+from models.panel import Bools, Floats, Ints, Panel
 from models.scores import Doubles
 
 NAME = "seasonal_naive"
@@ -31,7 +31,8 @@ class SeasonalNaive:
     them. Beyond one season they grow with the square root of the number of seasons ahead, as under
     a seasonal random walk (Hyndman and Athanasopoulos, 2021, section 5.5). A history too short for
     such changes uses those of a shorter season or of one step; without any, all quantiles are the
-    median. A history without negative values has no negative quantiles.
+    median. A history without negative values has no negative quantiles, one of whole numbers has
+    none between them.
 
     A forecast is finite as soon as one value of the series was observed, else NaN.
 
@@ -107,7 +108,8 @@ class SeasonalNaive:
         negative = (context < 0).any(axis=1) | (median < 0).any(axis=1)
         floor = np.where(negative, -np.inf, 0)[:, None, None]
         quantiles: Floats = np.maximum(median[..., None] + spread, floor).astype(np.float32)
-        return quantiles
+        whole = _whole(context) & _whole(median)  # counts are forecast as counts
+        return np.where(whole[:, None, None], np.rint(quantiles), quantiles)
 
     def _median(self, context: Floats) -> Floats:
         """The point forecast, NaN where the context holds no observation, shape `(B, H)`."""
@@ -130,6 +132,12 @@ class SeasonalNaive:
             spread[todo[enough]] = quantiles[:, np.arange(self.horizon) % period]
             todo = todo[~enough]
         return spread
+
+
+def _whole(values: Floats) -> Bools:
+    """Rows in which nothing but whole numbers was observed, shape `(B,)`."""
+    whole: Bools = ((values == np.rint(values)) | np.isnan(values)).all(axis=1)
+    return whole
 
 
 def _kinds_of_change(seasons: tuple[int, ...]) -> list[tuple[int, int]]:

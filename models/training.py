@@ -13,6 +13,7 @@ from models.networks import build_network, check_network
 from models.neural import NeuralForecaster
 from models.panel import Floats, Ints, Panel
 from models.settings import NetworkSettings, TrainingSettings
+from models.support import Support
 from models.window_inputs import Arrays, Features, WindowReader, moments
 
 Batch = tuple[Arrays, Floats, Floats, Ints]  # inputs, target, weights and series
@@ -102,7 +103,7 @@ def train(
         settings=settings,
         features=features,
         networks=tuple(members),
-        non_negative=_is_non_negative(panel, train_until),
+        support=Support.of(panel, until=train_until),
         trained_until=train_until,
     )
 
@@ -326,14 +327,3 @@ def _network_settings(
         num_heads=settings.num_heads,
         dropout=settings.dropout,
     )
-
-
-def _is_non_negative(panel: Panel, train_until: int) -> bool:
-    """Whether no value up to the end of training is below zero."""
-    behind = panel.cutoff_slot - train_until
-    for series in range(panel.num_series):
-        y = panel.history(series)
-        y = y[: len(y) - behind]
-        if len(y) and np.nanmin(y, initial=np.inf) < 0:
-            return False
-    return True

@@ -7,6 +7,7 @@ from data_contracts.errors import NightcastError, SpecError
 from models.neural import BATCH_SIZE, NeuralForecaster
 from models.persistence import load_forecaster
 from models.settings import TrainingSettings
+from models.support import Support
 from models.training import train
 
 CUTOFF, HORIZON = 1000, 5
@@ -72,7 +73,7 @@ def test_a_forecast_does_not_depend_on_the_others_made_beside_it(forecaster, pan
 
 def test_members_are_combined_by_the_median(forecaster, panel):
     windows = _windows(4)
-    free = dataclasses.replace(forecaster, non_negative=False)
+    free = dataclasses.replace(forecaster, support=Support())
     alone = [
         dataclasses.replace(free, networks=(network,)).predict(panel, *windows)
         for network in free.networks
@@ -85,9 +86,9 @@ def test_members_are_combined_by_the_median(forecaster, panel):
 
 def test_where_no_value_was_negative_no_forecast_is(forecaster, panel):
     windows = _windows(40)
-    free = dataclasses.replace(forecaster, non_negative=False).predict(panel, *windows)
+    free = dataclasses.replace(forecaster, support=Support()).predict(panel, *windows)
 
-    assert forecaster.non_negative
+    assert forecaster.support.non_negative
     assert (free < 0).any()
     np.testing.assert_array_equal(forecaster.predict(panel, *windows), np.maximum(free, 0))
 
@@ -97,7 +98,7 @@ def test_where_a_value_was_negative_forecasts_may_be(panel):
     y[3] = -1
     negative = dataclasses.replace(panel, y=y)
 
-    assert not train(negative, SETTINGS, train_until=CUTOFF).non_negative
+    assert not train(negative, SETTINGS, train_until=CUTOFF).support.non_negative
 
 
 def test_a_forecast_sees_nothing_after_its_origin_but_known_covariates(forecaster, panel):
