@@ -61,13 +61,14 @@ def reporting(*, verbose: bool) -> Iterator[None]:
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if _configured():
+        _import_quietly()
         yield
         return
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")  # nobody will read them there
     with tempfile.TemporaryDirectory(prefix="nightcast-") as folder:
         port = _free_port()
         with _server(port, Path(folder)) as server:
-            _import_meanwhile()
+            _import_quietly()
             _wait_until_healthy(server, port)
             os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
             try:
@@ -128,8 +129,8 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-def _import_meanwhile() -> None:
-    """Import what the night needs anyway while the server starts on another core."""
+def _import_quietly() -> None:
+    """Import what the night needs anyway; a throw-away server starts meanwhile on another core."""
     with _native_stderr_hidden():
         for name in HEAVY:
             importlib.import_module(name)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from data_contracts.errors import NightcastError
+from data_contracts.errors import StorageError
 from models.forecaster import Forecaster
 
 
@@ -11,15 +11,20 @@ def load_forecaster(folder: Path) -> Forecaster:
     """Read a forecaster that its `save` wrote.
 
     Raises:
-        NightcastError: If the folder holds no forecaster that this code knows.
+        StorageError: If the folder holds no forecaster that this version of the code can read.
     """
-    path = folder / "config.json"
     try:
-        kind = json.loads(path.read_text(encoding="utf-8"))["forecaster"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NightcastError(
-            f"{folder}: expected a saved forecaster with a config.json, got {error!r}."
-        ) from None
+        return _load(folder)
+    except Exception as error:  # Keras raises almost anything for a file that it does not know
+        what = str(error).split("\n", 1)[0]
+        raise StorageError(
+            f"{folder}: expected a forecaster that this version of Nightcast can read, got "
+            f"{type(error).__name__}: {what}; train a new one (nightcast run … --train always)."
+        ) from error
+
+
+def _load(folder: Path) -> Forecaster:
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["forecaster"]
     if kind == "neural":
         from models.neural import NeuralForecaster
 
@@ -28,6 +33,4 @@ def load_forecaster(folder: Path) -> Forecaster:
         from models.seasonal_naive import SeasonalNaive
 
         return SeasonalNaive.load(folder)
-    raise NightcastError(
-        f"{path}: expected a forecaster of kind neural or seasonal_naive, got {kind!r}."
-    )
+    raise ValueError(f"the kind {kind!r} instead of neural or seasonal_naive")
