@@ -7,6 +7,7 @@ keeps its records in a temporary folder, and goes when this process goes, howeve
 import contextlib
 import ctypes
 import importlib
+import logging
 import os
 import signal
 import socket
@@ -134,6 +135,8 @@ def _import_quietly() -> None:
     with _native_stderr_hidden():
         for name in HEAVY:
             importlib.import_module(name)
+    # It warns of functions compiled anew, which is what different networks are.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

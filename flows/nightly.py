@@ -4,14 +4,16 @@ By hand:      nightcast run SPEC --as-of 2013-10-16
 By schedule:  a Prefect deployment of `nightly`
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
 
+from data_contracts.errors import SpecError
 from data_contracts.night import Night
+from data_contracts.spec import load_spec
 from tasks.contenders import line_up
 from tasks.evaluate import evaluate_contenders, unseen_origins
 from tasks.extract import extract
@@ -27,9 +29,14 @@ from tasks.validate import set_aside, validate_input, validate_output
 
 
 def _name() -> str:
-    """Name of the run in the UI, such as `nyc-departures as of 2013-10-16`."""
-    moment = flow_run.parameters.get("as_of") or flow_run.scheduled_start_time
-    return f"{Path(flow_run.parameters['spec']).stem} as of {moment:%Y-%m-%d %H:%M}"
+    """Name of the run in the UI, such as `nyc-departures as of 2013-10-16 04:00 UTC`."""
+    path, as_of = flow_run.parameters["spec"], flow_run.parameters.get("as_of")
+    try:
+        name = load_spec(path).name
+    except SpecError:  # the flow itself says so
+        name = Path(path).stem
+    moment = (as_of or flow_run.scheduled_start_time).astimezone(UTC)
+    return f"{name} as of {moment:%Y-%m-%d %H:%M} UTC"
 
 
 @flow(name="nightly", flow_run_name=_name)
@@ -85,6 +92,7 @@ def nightly(
     outcome = Outcome(
         known=known,
         contract=contract,
+        before=before,
         source=source,
         due=due,
         entries=entries,

@@ -26,6 +26,7 @@ class TrainingSettings:
             end of training. A nightly forecast is always made at the same hour; the other windows
             keep the network usable from any.
         learning_rate: At its highest.
+        scalings: Methods of `InstanceScaling`; members take them in turn.
     """
 
     network: str
@@ -44,6 +45,7 @@ class TrainingSettings:
     windows_per_epoch: int = 4096
     aligned_share: float = 0.8
     learning_rate: float = 3e-3
+    scalings: tuple[str, ...] = ("last_season", "mean_std")
 
     @property
     def patch_length(self) -> int:

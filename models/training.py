@@ -1,5 +1,6 @@
 """Training of a forecaster: windows drawn from a panel, members one after the other."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,10 +120,6 @@ class _Run:
         network_settings: NetworkSettings,
         train_until: int,
     ) -> None:
-        import keras
-
-        from models.pinball import PinballLoss
-
         self._panel = panel
         self._settings = settings
         self._network_settings = network_settings
@@ -136,40 +133,32 @@ class _Run:
         windows = min(self._training.total, settings.windows_per_epoch)
         self._steps_per_epoch = max(1, round(windows / settings.batch_size))
         self._held_out = self._batch(*held_out)
-        # Members are trained in one compiled model, one after the other: tracing costs seconds.
-        self._model = build_network(settings.network, network_settings, settings.seed)
-        optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
-        # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
-        loss = PinballLoss(settings.quantile_levels)
-        self._model.compile(optimizer, loss, jit_compile=False)
-        optimizer.build(self._model.trainable_variables)
-        self._fresh_optimizer = [np.array(value) for value in optimizer.variables]
+        self._benches: dict[str, _Bench] = {}
         self._anchor = train_until
         self._begin = time.monotonic()
 
     def train_member(self, number: int, progress: Callable[[Progress], None] | None) -> Any:
         """Train one member and return its network with the weights that were best held out."""
         settings = self._settings
-        seed = settings.seed + 1000 * number
-        network = build_network(settings.network, self._network_settings, seed)
-        for variable, value in zip(self._model.variables, network.variables, strict=True):
-            variable.assign(value)
-        optimizer = self._model.optimizer
-        for variable, value in zip(optimizer.variables, self._fresh_optimizer, strict=True):
-            variable.assign(value)
+        scaling = settings.scalings[number % len(settings.scalings)]
+        sizes = dataclasses.replace(self._network_settings, scaling=scaling)
+        network = build_network(settings.network, sizes, settings.seed + 1000 * number)
+        if scaling not in self._benches:
+            self._benches[scaling] = _Bench(settings, sizes)
+        bench = self._benches[scaling]
+        bench.put(network)
 
         rng = np.random.default_rng([settings.seed, number])
         total = settings.max_epochs * self._steps_per_epoch
-        best, best_epoch, best_weights = np.inf, 0, self._model.get_weights()
+        best, best_epoch, best_weights = np.inf, 0, network.get_weights()
         batches = self._batches(total, rng)
         for epoch in range(settings.max_epochs):
             for step in range(epoch * self._steps_per_epoch, (epoch + 1) * self._steps_per_epoch):
                 share = max(step / total, self._hurry(number))
-                optimizer.learning_rate = settings.learning_rate * learning_rate_share(share)
-                self._step(*next(batches))
-            loss = self._held_out_loss()
+                self._step(bench, settings.learning_rate * learning_rate_share(share), batches)
+            loss = bench.loss(self._held_out)
             if loss < best:
-                best, best_epoch, best_weights = loss, epoch, self._model.get_weights()
+                best, best_epoch, best_weights = loss, epoch, bench.model.get_weights()
             done = number * settings.max_epochs + epoch + 1
             self._report(done, loss, progress)
             if epoch - best_epoch >= PATIENCE * settings.max_epochs or self._hurry(number) >= 1:
@@ -211,21 +200,61 @@ class _Run:
         aligned = self._training.align(series, origins, anchor=self._anchor, every=every)
         return series, np.where(rng.random(size) < self._settings.aligned_share, aligned, origins)
 
-    def _step(self, arrays: Arrays, target: Floats, weights: Floats, series: Ints) -> None:
-        loss = self._model.train_on_batch(arrays, target, weights)
+    def _step(
+        self, bench: "_Bench", learning_rate: float, batches: Generator[Batch, None, None]
+    ) -> None:
+        batch = next(batches)
+        loss = bench.step(batch, learning_rate)
         if not np.isfinite(loss):
+            arrays, target, _, series = batch
             values = np.abs(np.concatenate([arrays["context"], target], axis=1))
             worst = int(series[np.argmax(np.fmax.reduce(values, axis=1))])
             raise NightcastError(
-                f"Training of {self._settings.network} stopped: the loss became {float(loss)}, "
+                f"Training of {self._settings.network} stopped: the loss became {loss}, "
                 f"most likely by series {self._panel.unique_ids[worst]!r}; check its values."
             )
 
-    def _held_out_loss(self) -> float:
-        arrays, target, weights, _ = self._held_out
-        self._model.reset_metrics()
-        loss = float(self._model.test_on_batch(arrays, target, weights))
-        self._model.reset_metrics()
+
+class _Bench:
+    """A compiled model in which members of the same sizes are trained, one after the other.
+
+    Tracing a model costs seconds; putting new weights into it does not.
+    """
+
+    def __init__(self, settings: TrainingSettings, sizes: NetworkSettings) -> None:
+        import keras
+
+        from models.pinball import PinballLoss
+
+        self.model = build_network(settings.network, sizes, settings.seed)
+        self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
+        # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
+        loss = PinballLoss(settings.quantile_levels)
+        self.model.compile(self._optimizer, loss, jit_compile=False)
+        self._optimizer.build(self.model.trainable_variables)
+        self._fresh = [np.array(value) for value in self._optimizer.variables]
+
+    def put(self, network: Any) -> None:
+        """Take over all variables of a network, dropout's too, and forget what was learned."""
+        pairs = [
+            *zip(self.model.variables, network.variables, strict=True),
+            *zip(self._optimizer.variables, self._fresh, strict=True),
+        ]
+        for variable, value in pairs:
+            variable.assign(value)
+
+    def step(self, batch: Batch, learning_rate: float) -> float:
+        """Learn from one batch; mean loss since `loss` was asked for."""
+        arrays, target, weights, _ = batch
+        self._optimizer.learning_rate = learning_rate
+        return float(self.model.train_on_batch(arrays, target, weights))
+
+    def loss(self, batch: Batch) -> float:
+        """Mean loss of one batch, without learning."""
+        arrays, target, weights, _ = batch
+        self.model.reset_metrics()
+        loss = float(self.model.test_on_batch(arrays, target, weights))
+        self.model.reset_metrics()
         return loss
 
 

@@ -61,7 +61,7 @@ def unseen_origins(tonight: Tonight, panel: Panel, champion: Contender | None) -
     return origins if learned is None else origins[origins >= learned]
 
 
-@task(name="evaluate", cache_policy=NO_CACHE)
+@task(name="evaluate", task_run_name="evaluate", cache_policy=NO_CACHE)
 def evaluate_contenders(
     tonight: Tonight, panel: Panel, contenders: list[Contender], origins: Ints
 ) -> list[Entry]:

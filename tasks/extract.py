@@ -11,6 +11,7 @@ from tasks.tonight import Tonight
 
 @task(
     name="extract",
+    task_run_name="extract",
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
     retry_condition_fn=may_pass_next_time,

@@ -32,7 +32,7 @@ from tasks.progress import stage
 from tasks.tonight import Tonight
 
 
-@task(cache_policy=NO_CACHE)
+@task(name="forecast", task_run_name="forecast", cache_policy=NO_CACHE)
 def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdict) -> pd.DataFrame:
     """Forecast every series that can be, from the cutoff on.
 

@@ -13,6 +13,7 @@ from tasks.contenders import Contender
 from tasks.evaluate import Entry
 from tasks.lineage import code_version
 from tasks.progress import LEDGER
+from tasks.promote import Service
 from tasks.stores.observations import Extraction
 from tasks.tonight import Tonight
 
@@ -24,6 +25,7 @@ class Outcome:
     Attributes:
         known: What was read.
         contract: The verdict on it.
+        before: Who was in service.
         source: Folder of the snapshot.
         due: Whether and why tonight trained.
         entries: Everyone who was judged.
@@ -36,6 +38,7 @@ class Outcome:
 
     known: Extraction
     contract: Verdict
+    before: Service
     source: Path
     due: Due
     entries: list[Entry]
@@ -49,6 +52,7 @@ class Outcome:
 def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     """The record of a published night."""
     findings = [*outcome.contract.warnings, *outcome.output.warnings]
+    trouble = (outcome.before.trouble,) if outcome.before.trouble else ()
     return _record(
         tonight,
         outcome.decision,
@@ -63,7 +67,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
             "quarantined": {
                 name: reasons[0].sentence for name, reasons in outcome.contract.quarantined.items()
             },
-            "warnings": tuple(finding.sentence for finding in findings),
+            "warnings": (*trouble, *(finding.sentence for finding in findings)),
             "training": outcome.due.reason,
             "version": outcome.version,
         },

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
@@ -30,14 +30,16 @@ class Service:
         champion: The version that was in service at the cutoff, None without one that can be used.
         pointer: What the registry says is in service now; promotion replaces exactly that.
         overtaken: Whether a later night has moved the pointer, so that this one must not.
+        trouble: Why the version that was in service cannot be used, empty where it can.
     """
 
     champion: Contender | None
     pointer: str | None
     overtaken: bool
+    trouble: str = ""
 
 
-@task(cache_policy=NO_CACHE)
+@task(name="load champion", task_run_name="load champion", cache_policy=NO_CACHE)
 def load_champion(tonight: Tonight) -> Service:
     """Find the version that was in service at the cutoff, and read it from disk.
 
@@ -48,21 +50,19 @@ def load_champion(tonight: Tonight) -> Service:
     known = {record.model_version: record for record in registry.versions(tonight.warehouse)}
     eligible = [move for move in moves if known[move.model_version].cutoff <= tonight.cutoff]
     pointer = moves[-1].model_version if moves else None
-    champion = _open(tonight, eligible[-1].model_version) if eligible else None
-    return Service(champion, pointer, overtaken=len(eligible) < len(moves))
-
-
-def _open(tonight: Tonight, version: str) -> Contender | None:
+    overtaken = len(eligible) < len(moves)
+    if not eligible:
+        return Service(None, pointer, overtaken)
     try:
-        return open_contender(tonight.warehouse, version, CHAMPION)
-    except NightcastError as trouble:
-        # The night goes on with the others: readers always have a batch.
-        get_run_logger().error("%s", trouble)
-        return None
+        champion = open_contender(tonight.warehouse, eligible[-1].model_version, CHAMPION)
+    except NightcastError as trouble:  # the night goes on: readers always have a batch
+        return Service(None, pointer, overtaken, trouble=str(trouble))
+    return Service(champion, pointer, overtaken)
 
 
 @task(
     name="promote",
+    task_run_name="promote",
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
     retry_condition_fn=may_pass_next_time,
@@ -98,7 +98,7 @@ def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Co
     return contender, decision
 
 
-@task(name="fall back", cache_policy=NO_CACHE)
+@task(name="fall back", task_run_name="fall back", cache_policy=NO_CACHE)
 def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Contender, Decision]:
     """Let the baseline publish in the place of a model whose batch breaks its contract."""
     what = " ".join(finding.sentence for finding in output.critical)

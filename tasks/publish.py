@@ -13,6 +13,7 @@ from tasks.tonight import Tonight
 
 @task(
     name="publish",
+    task_run_name="publish",
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
     retry_condition_fn=may_pass_next_time,

@@ -23,7 +23,7 @@ from tasks.stores.runs import report_path, write_night, write_whole
 from tasks.tonight import Tonight
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def report(tonight: Tonight, outcome: Outcome) -> Night:
     """Write the record and the page of a published night, and show the same in the UI.
 
@@ -45,7 +45,7 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
     return night
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def report_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
     """Write the record and the page of a night that the input contract stopped."""
     with stage("report"):

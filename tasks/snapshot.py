@@ -14,6 +14,7 @@ from tasks.tonight import Tonight
 
 @task(
     name="snapshot",
+    task_run_name="snapshot",
     retries=len(DELAYS),
     retry_delay_seconds=DELAYS,
     retry_condition_fn=may_pass_next_time,

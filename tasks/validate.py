@@ -20,7 +20,9 @@ from tasks.stores.runs import write_validation
 from tasks.tonight import Tonight
 
 
-@task(name="validate input", cache_policy=NO_CACHE)  # no retries: bad data does not mend itself
+@task(
+    name="validate input", task_run_name="validate input", cache_policy=NO_CACHE
+)  # no retries: bad data does not mend itself
 def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
     """Judge the observations, and keep the verdict and what it sets aside.
 
@@ -41,7 +43,9 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
     return verdict
 
 
-@task(name="validate output", cache_policy=NO_CACHE)  # no retries, for the same reason
+@task(
+    name="validate output", task_run_name="validate output", cache_policy=NO_CACHE
+)  # no retries, for the same reason
 def validate_output(
     tonight: Tonight, batch: pd.DataFrame, known: Extraction, contract: Verdict
 ) -> Verdict:

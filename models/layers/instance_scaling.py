@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from models.layers import Shape, Tensor
 
-METHODS = ("mean_std", "mean_abs")
+METHODS = ("mean_std", "mean_abs", "last_season")
 
 
 @keras.saving.register_keras_serializable(package="nightcast")
@@ -17,10 +17,13 @@ class InstanceScaling(keras.layers.Layer):
 
     `mean_std` subtracts the mean and divides by the standard deviation (Kim et al., 2022, without
     the learned affine map); `mean_abs` divides by the mean absolute value and keeps zero at zero
-    (Salinas et al., 2020). A context that is constant, or that holds nothing, is left in its unit.
+    (Salinas et al., 2020); `last_season` subtracts the mean of the last season and divides by the
+    root mean square of what remains, for levels that drift. A context that is constant, or that
+    holds nothing, is left in its unit.
 
     Args:
-        method: `mean_std` or `mean_abs`.
+        method: `mean_std`, `mean_abs` or `last_season`.
+        season_length: Steps of the last season; only `last_season` asks for it.
 
     Call arguments:
         context: Values, shape `(B, L)`.
@@ -31,30 +34,40 @@ class InstanceScaling(keras.layers.Layer):
         scale `(B, 1)`, so that `context = scaled * scale + center` where observed.
 
     Raises:
-        ValueError: If the method is not one of the two.
+        ValueError: If the method is none of these, or the season is not positive.
     """
 
-    def __init__(self, method: str = "mean_std", **kwargs: Any) -> None:
-        if method not in METHODS:
-            raise ValueError(f"Expected method to be one of {', '.join(METHODS)}, got {method!r}.")
+    def __init__(self, method: str = "mean_std", season_length: int = 1, **kwargs: Any) -> None:
+        if method not in METHODS or season_length < 1:
+            raise ValueError(
+                f"Expected method to be one of {', '.join(METHODS)} and season_length >= 1, "
+                f"got {method!r} and {season_length}."
+            )
         super().__init__(**kwargs)
         self.method = method
+        self.season_length = season_length
 
     @override
     def call(self, context: Tensor, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weights = ops.cast(observed, context.dtype)
-        count = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
-        mean = ops.sum(weights * context, axis=1, keepdims=True) / count  # (B, 1)
-        size = ops.sum(weights * ops.abs(context), axis=1, keepdims=True) / count
+        mean = _mean(context, weights)  # (B, 1)
+        size = _mean(ops.abs(context), weights)
         if self.method == "mean_abs":
             center, spread = ops.zeros_like(mean), size
         else:
-            center = mean
-            deviation = weights * (context - mean)
-            spread = ops.sqrt(ops.sum(ops.square(deviation), axis=1, keepdims=True) / count)
+            center = self._level(context, weights, mean)
+            spread = ops.sqrt(_mean(ops.square(context - center), weights))
         # Rounding leaves a constant context with a spread of about 1e-7 of its size.
         scale = ops.where(spread > 1e-5 * size, spread, ops.ones_like(spread))
         return weights * (context - center) / scale, center, scale
+
+    def _level(self, context: Tensor, weights: Tensor, mean: Tensor) -> Tensor:
+        """What is subtracted: the mean, or that of the last season where it was observed at all."""
+        if self.method == "mean_std":
+            return mean
+        last = weights[:, -self.season_length :]
+        seen = ops.any(last > 0, axis=1, keepdims=True)
+        return ops.where(seen, _mean(context[:, -self.season_length :], last), mean)
 
     @override
     def compute_output_shape(self, context_shape: Shape, observed_shape: Shape) -> Any:
@@ -62,7 +75,14 @@ class InstanceScaling(keras.layers.Layer):
 
     @override
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "method": self.method}
+        own = {"method": self.method, "season_length": self.season_length}
+        return {**super().get_config(), **own}
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean over time, 0 where nothing weighs, shape `(B, 1)`."""
+    count = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
+    return ops.sum(weights * values, axis=1, keepdims=True) / count
 
 
 @keras.saving.register_keras_serializable(package="nightcast")

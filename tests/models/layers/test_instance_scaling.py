@@ -24,6 +24,17 @@ def test_mean_size_keeps_zero_at_zero(check_layer):
     np.testing.assert_allclose(scaled[0], [1 / 3, 1, 5 / 3, 0], rtol=1e-6)
 
 
+def test_a_drifting_level_is_that_of_the_last_season(check_layer):
+    context = np.array([[1, 3, 5, 9], [2, 6, 0, 0]], "float32")
+    observed = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], bool)
+
+    scaled, center, scale = check_layer(InstanceScaling("last_season", 2), context, observed)
+
+    np.testing.assert_allclose(center, [[7], [4]])  # nothing of the second's last season: its mean
+    np.testing.assert_allclose(scale, [[np.sqrt((36 + 16 + 4 + 4) / 4)], [2]], rtol=1e-6)
+    np.testing.assert_allclose(scaled[1], [-1, 1, 0, 0], rtol=1e-6)
+
+
 def test_a_constant_and_an_empty_context_keep_their_unit():
     scaled, center, scale = InstanceScaling()(CONTEXT, OBSERVED)
 
@@ -32,7 +43,7 @@ def test_a_constant_and_an_empty_context_keep_their_unit():
     np.testing.assert_allclose(np.asarray(scaled)[1:], np.zeros((2, 4)))
 
 
-@pytest.mark.parametrize("method", ["mean_std", "mean_abs"])
+@pytest.mark.parametrize("method", ["mean_std", "mean_abs", "last_season"])
 def test_the_inverse_brings_back_what_was_observed(check_layer, method):
     scaled, center, scale = (
         np.asarray(part) for part in InstanceScaling(method)(CONTEXT, OBSERVED)
@@ -53,5 +64,5 @@ def test_values_that_were_not_observed_do_not_count():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(ValueError, match="one of mean_std, mean_abs, got 'robust'"):
+    with pytest.raises(ValueError, match="one of mean_std, mean_abs, last_season .*got 'robust'"):
         InstanceScaling("robust")
