@@ -46,7 +46,7 @@ def calendar_features(grid: Grid, slots: Ints, cycles: tuple[str, ...]) -> Float
     Returns:
         Shape `(n, F)`, between -1 and 1.
 
-    >>> calendar_features(Grid("h"), np.array([0, 6]), ("day",))[:, :2].round(3).tolist()
+    >>> calendar_features(Grid("h"), np.array([0, 6]), ("day",))[:, ::2].round(3).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
     local = grid.timestamps(slots).tz_convert(grid.timezone).tz_localize(None)
