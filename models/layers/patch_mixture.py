@@ -17,15 +17,13 @@ class PatchMixture(keras.layers.Layer):
     patches that were observed there. Where none was, the mean is 0 and the spread is 1, which is
     what instance scaling calls usual.
 
+    Args:
+        per_step: Whether each step of a patch has weights of its own.
+
     Call arguments:
-        weights: Attention, shape `(B, N, J, T)`, or `(B, J, T, p)` where `per_step`.
+        weights: Attention, shape `(B, N, J, T)`, or `(B, N * p, J, T)` where `per_step`.
         patches: Scaled values, 0 where not observed, shape `(B, T, p)`.
         observed: 1 where observed, else 0, shape `(B, T, p)`.
-
-    Args:
-        num_heads: Mixtures per step; where `per_step`, the first axis of the weights holds
-            `num_heads * p` of them.
-        per_step: Whether each step of a patch has weights of its own.
 
     Returns:
         Mean and standard deviation under the weights, shape `(B, J, p, N)` each.
