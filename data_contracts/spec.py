@@ -136,7 +136,7 @@ class Training(Part):
     context_length: int | None = Field(default=None, ge=1)
     members: int = Field(default=3, ge=1, le=32)
     minutes: float = Field(default=10, gt=0)
-    max_epochs: int = Field(default=30, ge=1)
+    max_epochs: int = Field(default=20, ge=1)
     seed: int = Field(default=7, ge=0)
     on: Literal["local", "gpu"] = "local"
     max_age_days: float = Field(default=28, gt=0)

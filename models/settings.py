@@ -36,7 +36,7 @@ class TrainingSettings:
     season_lengths: tuple[int, ...]
     members: int = 3
     minutes: float = 10.0
-    max_epochs: int = 30
+    max_epochs: int = 20
     seed: int = 7
     units: int = 64
     num_heads: int = 8

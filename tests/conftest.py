@@ -1,5 +1,6 @@
 """What every test stands on: a known environment, and one Prefect backend for all flow tests."""
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -42,8 +43,16 @@ def pytest_unconfigure():
 def prefect_backend():
     """A throw-away Prefect server; it takes some ten seconds to start, once per session."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.logging.configuration import setup_logging
     from prefect.testing.utilities import prefect_test_harness
 
+    from flows.backend import HEAVY
+
+    # TensorFlow's log handler keeps the standard error of its import, and closes it when Prefect
+    # sets up its logging while a command under test has another one. So both happen here.
+    for name in HEAVY:
+        importlib.import_module(name)
+    setup_logging()
     # Every flow waits a second for the heartbeat thread, and only settings can switch it off.
     with (
         prefect_test_harness(server_startup_timeout=120),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from data_contracts.moments import parse_moment
@@ -43,7 +44,11 @@ def _print_head(rows: Sequence[Mapping[str, Any]], total: int, spec: Spec) -> No
     for row in rows:
         numbers = [f"{row[name]:.2f}" for name in quantiles]
         table.add_row(
-            row[UNIQUE_ID], f"{row[DS]:%Y-%m-%d %H:%M}", str(row[LEAD]), *numbers, row[QUALITY]
+            escape(row[UNIQUE_ID]),
+            f"{row[DS]:%Y-%m-%d %H:%M}",
+            str(row[LEAD]),
+            *numbers,
+            row[QUALITY],
         )
     OUT.print(table)
     if total > len(rows):

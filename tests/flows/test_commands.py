@@ -1,0 +1,109 @@
+"""What the commands say about a night that was published, to people and to programs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from flows.cli import app
+
+AS_OF = "2024-03-01T00:00Z"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A folder with a spec and one published night, made without training."""
+    place = tmp_path_factory.mktemp("published")
+    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
+    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
+    frames = [pd.DataFrame({"unique_id": name, "ds": ds, "y": wave}) for name in ("a", "[b]")]
+    pd.concat(frames).to_parquet(place / "in.parquet", index=False)
+    fields = {
+        "name": "waves",
+        "source": {"uri": str(place / "in.parquet")},
+        "calendar": {"frequency": "h"},
+        "horizon": 6,
+        "training": {"when": "never", "context_length": 48},
+        "warehouse": str(place / "warehouse"),
+    }
+    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
+    return place
+
+
+@pytest.fixture
+def spec(published, prefect_backend):
+    path = str(published / "spec.yaml")
+    if not (published / "warehouse").exists():
+        done = invoke("run", path, "--as-of", AS_OF)
+        assert done.exit_code == 0, done.output
+        assert "from the baseline seasonal_naive" in done.stdout
+        assert "report.html" in done.stdout
+    return path
+
+
+def test_forecasts_are_shown_and_written(spec, tmp_path):
+    shown = invoke("forecasts", spec)
+    as_json = invoke("forecasts", spec, "--cutoff", "2024-02-29T23:00Z", "--json")
+    for name in ("batch.parquet", "batch.csv"):
+        assert invoke("forecasts", spec, "-o", str(tmp_path / name)).exit_code == 0
+
+    assert "[b]" in shown.stdout
+    assert "12 rows" not in shown.stdout, "all rows fit, so none is announced as missing"
+    rows = json.loads(as_json.stdout)
+    assert len(rows) == 2 * 6
+    assert {row["quality"] for row in rows} == {"baseline"}
+    assert len(pd.read_parquet(tmp_path / "batch.parquet")) == len(rows)
+    assert len(pd.read_csv(tmp_path / "batch.csv")) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--cutoff", "2024-01-15"], "2024-02-29", id="names a cutoff that exists"),
+        pytest.param(["-o", "batch.xlsx"], "ends in .parquet or .csv", id="unknown kind of file"),
+        pytest.param(["-o", "no/such/folder/b.csv"], "cannot be written", id="no such folder"),
+    ],
+)
+def test_forecasts_that_cannot_be_shown_are_explained(spec, arguments, words):
+    result = invoke("forecasts", spec, *arguments)
+
+    assert result.exit_code in (1, 2)
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_report_is_found(spec):
+    latest = json.loads(invoke("report", spec, "--json").stdout)["report"]
+    by_cutoff = invoke("report", spec, "--cutoff", "2024-02-29T23:00Z")
+
+    assert latest == by_cutoff.stdout.strip()
+
+
+def test_without_a_champion_the_baseline_is_named(spec):
+    assert "the baseline seasonal_naive" in invoke("champion", spec).stdout
+    assert json.loads(invoke("champion", spec, "--json").stdout) == {
+        "champion": None,
+        "history": [],
+    }
+
+
+def test_a_proposed_spec_passes_the_check(published, tmp_path):
+    path = tmp_path / "proposed.yaml"
+
+    proposed = invoke("init", str(published / "in.parquet"), "-o", str(path))
+    again = invoke("init", str(published / "in.parquet"), "-o", str(path))
+    checked = invoke("check", str(path), "--as-of", AS_OF)
+    printed = invoke("init", str(published / "in.parquet"))
+
+    assert proposed.exit_code == 0, proposed.output
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    assert checked.exit_code == 0, checked.output
+    assert yaml.safe_load(printed.stdout) == yaml.safe_load(path.read_text())
