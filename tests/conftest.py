@@ -42,8 +42,8 @@ def pytest_unconfigure():
 @pytest.fixture(scope="session")
 def prefect_backend():
     """A throw-away Prefect server; it takes some ten seconds to start, once per session."""
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.logging.configuration import setup_logging
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
     from flows.backend import HEAVY
