@@ -142,6 +142,28 @@ def run(
 
 @app.command()
 @_one_sentence
+def backtest(
+    spec: SpecPath,
+    *,
+    origins: Annotated[int, typer.Option(min=1, help="How many origins to forecast from.")] = 14,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between origins; the horizon by default.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Networks; the spec's candidates by default.")
+    ] = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Score models on unseen origins; nothing is stored or published."""
+    from flows.commands.backtest import Plan, run_backtest
+
+    run_backtest(spec, as_of, Plan(origins, every, models), as_json=as_json, verbose=verbose)
+
+
+@app.command()
+@_one_sentence
 def champion(spec: SpecPath, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Show the model in service and how it came there."""
     from flows.commands.champion import show_champion

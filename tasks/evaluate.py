@@ -7,13 +7,14 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from data_contracts.errors import RefusedError
 from data_contracts.night import Score
 from data_contracts.vocabulary import MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
 from models.evaluation import Losses, evaluate, summary
 from models.origins import evaluation_origins
 from models.panel import Ints, Panel
 from tasks.contenders import Contender
-from tasks.progress import stage
+from tasks.progress import Step, stage
 from tasks.stores.records import record_evaluations
 from tasks.tonight import Tonight
 
@@ -50,15 +51,30 @@ def unseen_origins(tonight: Tonight, panel: Panel, champion: Contender | None) -
 
     Challengers may learn up to the first of them.
     """
-    gate = tonight.spec.gate
+    spec = tonight.spec
     origins = evaluation_origins(
-        panel,
-        origins=gate.origins,
-        every=tonight.spec.origin_step,
-        horizon=tonight.spec.horizon,
+        panel, origins=spec.gate.origins, every=spec.origin_step, horizon=spec.horizon
     )
     learned = champion.forecaster.trained_until if champion else None
     return origins if learned is None else origins[origins >= learned]
+
+
+def rolling_origins(tonight: Tonight, panel: Panel, *, origins: int, every: int | None) -> Ints:
+    """Slots from which a backtest forecasts.
+
+    Raises:
+        RefusedError: If the histories are too short for a single origin.
+    """
+    spec = tonight.spec
+    slots = evaluation_origins(
+        panel, origins=origins, every=every or spec.origin_step, horizon=spec.horizon
+    )
+    if not len(slots):
+        raise RefusedError(
+            f"The longest history is {int(panel.lengths.max(initial=0))} steps, too short to "
+            f"train and to be judged on a horizon of {spec.horizon}; lower horizon or give more."
+        )
+    return slots
 
 
 @task(name="evaluate", task_run_name="evaluate", cache_policy=NO_CACHE)
@@ -73,18 +89,25 @@ def evaluate_contenders(
         contenders: Who takes part; a version takes part once.
         origins: Slots from which forecasts start, none of which a contender has learned from.
     """
-    series = np.arange(panel.num_series)
-    season_length = tonight.spec.season_length
-    entries = []
     with stage("evaluate") as step:
-        for number, contender in enumerate(contenders):
-            step(number, len(contenders), contender.name)
-            losses = evaluate(
-                contender.forecaster, panel, series, origins, season_length=season_length
-            )
-            entries.append(Entry(contender, losses))
+        entries = judge(tonight, panel, contenders, origins, step=step)
         rows = pa.concat_tables([_rows(entry, panel) for entry in entries])
         record_evaluations(tonight.warehouse, rows, cutoff=tonight.cutoff, run_id=tonight.run_id)
+    return entries
+
+
+def judge(
+    tonight: Tonight, panel: Panel, contenders: list[Contender], origins: Ints, *, step: Step
+) -> list[Entry]:
+    """Score all contenders on the same origins; see `evaluate_contenders` for the arguments."""
+    series = np.arange(panel.num_series)
+    entries = []
+    for number, contender in enumerate(contenders):
+        step(number, len(contenders), contender.name)
+        losses = evaluate(
+            contender.forecaster, panel, series, origins, season_length=tonight.spec.season_length
+        )
+        entries.append(Entry(contender, losses))
     return entries
 
 

@@ -38,6 +38,11 @@ class Service:
     overtaken: bool
     trouble: str = ""
 
+    def champion_before(self, slot: int) -> Contender | None:
+        """The champion, if it has learned from nothing after a slot."""
+        learned = self.champion.forecaster.trained_until if self.champion else None
+        return self.champion if learned is None or learned <= slot else None
+
 
 @task(name="load champion", task_run_name="load champion", cache_policy=NO_CACHE)
 def load_champion(tonight: Tonight) -> Service:

@@ -13,7 +13,7 @@ from data_contracts.moments import in_utc
 from data_contracts.spec import Spec, load_spec
 from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
-from tasks.stores.warehouse import Warehouse, open_warehouse
+from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Tonight:
 
 
 def begin(spec_path: str, as_of: datetime | None) -> Tonight:
-    """Load the spec, find the cutoff, and open the warehouse and the ledger of the run.
+    """Prepare a night, and open the warehouse and the ledger of the run.
 
     Args:
         spec_path: A YAML file.
@@ -53,15 +53,31 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
     Raises:
         SpecError: If the spec is wrong or the warehouse cannot be written.
     """
+    tonight = rehearse(spec_path, as_of)
+    LEDGER.set(Ledger(open_warehouse(tonight.spec).run(tonight.cutoff)))
+    return tonight
+
+
+def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None = None) -> Tonight:
+    """Load the spec and find the cutoff; nothing is written.
+
+    Args:
+        spec_path: A YAML file.
+        as_of: As for `begin`.
+        models: Networks in the place of the spec's candidates.
+
+    Raises:
+        SpecError: If the spec is wrong.
+    """
     spec = load_spec(spec_path)
+    if models is not None:
+        spec = spec.model_copy(update={"candidates": tuple(models)})
     _check_training(spec)
     instant = in_utc(as_of or _scheduled_time(), spec.grid.timezone)
     cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
-    warehouse = open_warehouse(spec)
-    LEDGER.set(Ledger(warehouse.run(cutoff)))
     return Tonight(
         spec=spec,
-        warehouse=warehouse,
+        warehouse=warehouse_of(spec),
         as_of=instant,
         cutoff=cutoff,
         issued_at=pd.Timestamp.now(UTC).as_unit("us"),

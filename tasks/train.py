@@ -9,9 +9,11 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.forecaster import Forecaster
+from models.panel import Panel
 from models.schedule import Due, When, training_due
 from models.settings import TrainingSettings
-from tasks.contenders import Contender, open_contender
+from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
 from tasks.promote import Service
@@ -55,21 +57,15 @@ def train_challenger(
         if not is_stored(tonight.warehouse, version.model_version):
             _train(tonight, version, snapshot, train_until=train_until, step=step)
     return open_contender(
-        tonight.warehouse, version.model_version, "challenger", trained_tonight=True
+        tonight.warehouse, version.model_version, CHALLENGER, trained_tonight=True
     )
 
 
 def _train(
     tonight: Tonight, version: ModelVersion, snapshot: Path, *, train_until: int, step: Step
 ) -> None:
-    from models.training import Progress, train
-
-    def report(progress: Progress) -> None:
-        step(progress.done, progress.total, f"loss {progress.loss:.3f}")
-
     begun = time.monotonic()
-    settings = training_settings(tonight, version.model)
-    forecaster = train(load_panel(snapshot), settings, train_until=train_until, progress=report)
+    forecaster = _fit(tonight, version.model, load_panel(snapshot), train_until, step)
     minutes = (time.monotonic() - begun) / 60
     finished = pd.Timestamp.now("UTC").as_unit("us")
     store_model(
@@ -77,6 +73,26 @@ def _train(
         forecaster.save,
         replace(version, created_at=finished, train_minutes=minutes),
     )
+
+
+@task(name="rehearse", task_run_name="rehearse {network}", cache_policy=NO_CACHE)
+def rehearse_challenger(
+    tonight: Tonight, network: str, panel: Panel, *, train_until: int
+) -> Contender:
+    """Train a network for a backtest; it is scored and forgotten, never stored."""
+    with stage(f"train {network}") as step:
+        forecaster = _fit(tonight, network, panel, train_until, step)
+    return Contender(forecaster, CHALLENGER, version=network, trained_tonight=True)
+
+
+def _fit(tonight: Tonight, network: str, panel: Panel, train_until: int, step: Step) -> Forecaster:
+    from models.training import Progress, train
+
+    def report(progress: Progress) -> None:
+        step(progress.done, progress.total, f"loss {progress.loss:.3f}")
+
+    settings = training_settings(tonight, network)
+    return train(panel, settings, train_until=train_until, progress=report)
 
 
 def training_settings(tonight: Tonight, network: str) -> TrainingSettings:

@@ -29,9 +29,7 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
     It raises nothing: whether a broken contract stops the night is the caller's to say.
     """
     with stage("validate input"):
-        verdict = validate_observations(
-            known.profile, known.batch, known.examples, tonight.spec, tonight.cutoff
-        )
+        verdict = assess_input(tonight, known)
         write_validation(tonight.warehouse, tonight.cutoff, verdict)
         if not verdict.critical:
             record_quarantine(
@@ -41,6 +39,13 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
                 run_id=tonight.run_id,
             )
     return verdict
+
+
+def assess_input(tonight: Tonight, known: Extraction) -> Verdict:
+    """Judge the observations; nothing is written."""
+    return validate_observations(
+        known.profile, known.batch, known.examples, tonight.spec, tonight.cutoff
+    )
 
 
 @task(

@@ -1,6 +1,6 @@
 """`nightcast run`: one night."""
 
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +10,8 @@ from rich.table import Table
 from data_contracts.moments import in_utc, parse_moment
 from data_contracts.night import Night, Score
 from data_contracts.spec import load_spec
-from flows.backend import reporting
-from flows.console import ERR, OUT, TerminalReporter, print_json
-from tasks.progress import REPORTER, stage
+from flows.console import ERR, OUT, print_json
+from flows.session import session
 from tasks.stores.runs import report_path
 from tasks.stores.warehouse import open_warehouse
 
@@ -30,11 +29,9 @@ def run_night(
     warehouse = open_warehouse(spec)
     zone = spec.grid.timezone
     instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of else None
-    with ExitStack() as stack:
-        REPORTER.set(stack.enter_context(TerminalReporter()))
-        with stage("start"):
-            stack.enter_context(reporting(verbose=verbose))
-            from flows.nightly import nightly
+    with session(verbose=verbose):
+        from flows.nightly import nightly
+
         night = nightly(str(spec_path), as_of=instant, train=train)
     report = report_path(warehouse, in_utc(night.cutoff, zone))
     if as_json:
@@ -47,7 +44,7 @@ def _print(night: Night, report: Path, spec_path: Path) -> None:
     OUT.print(f"[bold]{escape(night.headline)}[/]", soft_wrap=True)
     OUT.print(f"{escape(night.decision.reason)} {escape(night.training)}", soft_wrap=True)
     if night.scores:
-        OUT.print(_scores(night.scores))
+        OUT.print(score_table(night.scores))
     for unique_id, reason in night.quarantined.items():
         ERR.print(f"[yellow]set aside[/] {escape(unique_id)}: {escape(reason)}", soft_wrap=True)
     for warning in night.warnings:
@@ -56,7 +53,8 @@ def _print(night: Night, report: Path, spec_path: Path) -> None:
     OUT.print(f"Forecasts  nightcast forecasts {spec_path}", soft_wrap=True, highlight=False)
 
 
-def _scores(scores: tuple[Score, ...]) -> Table:
+def score_table(scores: Sequence[Score]) -> Table:
+    """Contenders with their scores, the lowest MASE in bold."""
     table = Table("contender", "role", "MASE", "WQL", "coverage", "bias")
     best = min(score.mase for score in scores)
     for score in scores:

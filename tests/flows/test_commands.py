@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -17,31 +16,11 @@ def invoke(*arguments):
     return CliRunner().invoke(app, list(arguments))
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """A folder with a spec and one published night, made without training."""
-    place = tmp_path_factory.mktemp("published")
-    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
-    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
-    frames = [pd.DataFrame({"unique_id": name, "ds": ds, "y": wave}) for name in ("a", "[b]")]
-    pd.concat(frames).to_parquet(place / "in.parquet", index=False)
-    fields = {
-        "name": "waves",
-        "source": {"uri": str(place / "in.parquet")},
-        "calendar": {"frequency": "h"},
-        "horizon": 6,
-        "training": {"when": "never", "context_length": 48},
-        "warehouse": str(place / "warehouse"),
-    }
-    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
-    return place
-
-
 @pytest.fixture
-def spec(published, prefect_backend):
-    path = str(published / "spec.yaml")
-    if not (published / "warehouse").exists():
-        done = invoke("run", path, "--as-of", AS_OF)
+def spec(waves, prefect_backend):
+    path = str(waves / "spec.yaml")
+    if not (waves / "warehouse").exists():
+        done = invoke("run", path, "--as-of", AS_OF, "--train", "never")
         assert done.exit_code == 0, done.output
         assert "from the baseline seasonal_naive" in done.stdout
         assert "report.html" in done.stdout
@@ -94,13 +73,13 @@ def test_without_a_champion_the_baseline_is_named(spec):
     }
 
 
-def test_a_proposed_spec_passes_the_check(published, tmp_path):
+def test_a_proposed_spec_passes_the_check(waves, tmp_path):
     path = tmp_path / "proposed.yaml"
 
-    proposed = invoke("init", str(published / "in.parquet"), "-o", str(path))
-    again = invoke("init", str(published / "in.parquet"), "-o", str(path))
+    proposed = invoke("init", str(waves / "in.parquet"), "-o", str(path))
+    again = invoke("init", str(waves / "in.parquet"), "-o", str(path))
     checked = invoke("check", str(path), "--as-of", AS_OF)
-    printed = invoke("init", str(published / "in.parquet"))
+    printed = invoke("init", str(waves / "in.parquet"))
 
     assert proposed.exit_code == 0, proposed.output
     assert again.exit_code == 2
