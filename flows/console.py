@@ -8,17 +8,30 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
 from tasks.progress import Step
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
+
+
+class TimeLeft(ProgressColumn):
+    """How long the step goes on, once that can be told."""
+
+    def render(self, task: Task) -> Text:
+        """The estimate in minutes and seconds, or nothing."""
+        if task.total is None or task.time_remaining is None:
+            return Text("")
+        minutes, seconds = divmod(round(task.time_remaining), 60)
+        return Text(f"{minutes}:{seconds:02d} left", style="cyan")
 
 
 class TerminalReporter:
@@ -35,8 +48,7 @@ class TerminalReporter:
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeLeft(),
             TextColumn("[dim]{task.fields[note]}"),
             console=ERR,
             transient=True,
