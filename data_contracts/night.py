@@ -46,6 +46,7 @@ class Decision(Record):
         champion: Version in service after the decision, None without one.
         previous: Version in service before it.
         origins: Number of unseen origins that were judged.
+        numbers: What it was decided from, such as `attention_lstm.gain_over_champion`.
     """
 
     outcome: Literal["promoted", "kept", "blocked", "baseline"]
@@ -53,6 +54,7 @@ class Decision(Record):
     champion: str | None
     previous: str | None
     origins: int
+    numbers: dict[str, float] = {}
 
 
 class Stage(Record):

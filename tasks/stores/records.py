@@ -4,7 +4,6 @@ Each function may run twice for the same night: the second time writes over the 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -87,20 +86,13 @@ def record_evaluations(
     )
 
 
-def record_decision(
-    warehouse: Warehouse,
-    decision: Decision,
-    *,
-    occasion: Occasion,
-    numbers: Mapping[str, object] | None = None,
-) -> None:
+def record_decision(warehouse: Warehouse, decision: Decision, *, occasion: Occasion) -> None:
     """Keep what the gate decided in one run.
 
     Args:
         warehouse: Where to.
         decision: The decision.
         occasion: The night, the run and what was in force.
-        numbers: What it was decided from; anything that JSON can hold.
 
     Raises:
         StorageError: If the warehouse cannot be written.
@@ -108,7 +100,7 @@ def record_decision(
     row = {
         **decision.model_dump(),
         **vars(occasion),
-        "numbers": json.dumps(dict(numbers or {}), sort_keys=True),
+        "numbers": json.dumps(decision.numbers, sort_keys=True),
     }
     known = {name: row[name] for name in decisions.SCHEMA.names}
     replace_rows(

@@ -22,7 +22,12 @@ from tasks.stores.warehouse import Warehouse
 NIGHT = pd.Timestamp("2013-10-15T03:00Z")
 NEXT = NIGHT + pd.Timedelta("1D")
 KEPT = Decision(
-    outcome="kept", reason="The gain is noise.", champion="v1", previous="v1", origins=14
+    outcome="kept",
+    reason="The gain is noise.",
+    champion="v1",
+    previous="v1",
+    origins=14,
+    numbers={"gain": 0.01},
 )
 
 
@@ -122,7 +127,7 @@ def test_a_night_without_evaluation_changes_no_losses(warehouse):
 
 def test_a_decision_is_kept_once_per_run(warehouse):
     for _ in range(2):
-        record_decision(warehouse, KEPT, occasion=occasion("a"), numbers={"gain": 0.01})
+        record_decision(warehouse, KEPT, occasion=occasion("a"))
     record_decision(warehouse, KEPT, occasion=occasion("b"))
     record_decision(warehouse, KEPT, occasion=occasion("c", NEXT))
     stored = read_table(decisions_table(warehouse)).to_pylist()
