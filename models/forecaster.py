@@ -1,5 +1,6 @@
 """What every forecaster can do, whether it is a network or a rule."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,11 @@ class Forecaster(Protocol):
     @property
     def trained_until(self) -> int | None:
         """Slot of the last step that training saw, None where nothing was learned."""
+        ...
+
+    @property
+    def covariates(self) -> Mapping[str, tuple[str, ...]]:
+        """Columns that a panel has to hold for it, by role: `past`, `known` and `static`."""
         ...
 
     def predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:

@@ -52,6 +52,16 @@ class NeuralForecaster:
         """Levels of the last axis of a forecast, `Q`, ascending."""
         return self.settings.quantile_levels
 
+    @property
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """Columns that a panel has to hold, by role."""
+        features = self.features
+        return {
+            "past": features.past_names,
+            "known": features.known_names,
+            "static": features.static_names,
+        }
+
     def predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Quantiles in the unit of the target, ascending, shape `(B, H, Q)`, float32.
 

@@ -286,6 +286,8 @@ def _complaint(losses: Losses, baseline: Losses, rules: Rules) -> str:
     """Say why losses cannot be compared with the baseline's; empty if they can."""
     if losses.quantile_levels != rules.levels:
         return "was scored on other quantile levels"
+    if losses.horizon != baseline.horizon:
+        return f"was scored over {losses.horizon} steps instead of {baseline.horizon}"
     observed = baseline.steps > 0
     same_series = losses.unique_ids == baseline.unique_ids
     if not (same_series and np.array_equal(losses.origins, baseline.origins)):

@@ -59,6 +59,7 @@ class SeasonalNaive:
         self.horizon = horizon
         self.quantile_levels = quantile_levels
         self.trained_until: int | None = None
+        self.covariates: dict[str, tuple[str, ...]] = {}
 
     def predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Quantiles in the unit of the target, ascending, shape `(B, H, Q)`, float32.

@@ -62,6 +62,28 @@ def open_contender(
     )
 
 
+def misfit(contender: Contender, spec: Spec) -> str:
+    """Say why a stored model cannot forecast what the spec asks for by now; empty if it can.
+
+    Extra covariates do no harm, and other seasons or thresholds are for the gate to judge.
+    """
+    forecaster, record = contender.forecaster, contender.record
+    if forecaster.horizon != spec.horizon:
+        return f"it forecasts {forecaster.horizon} steps, and the spec asks for {spec.horizon}"
+    if forecaster.quantile_levels != spec.quantile_levels:
+        return "it forecasts other quantile levels than the spec asks for"
+    for role, names in forecaster.covariates.items():
+        lost = [name for name in names if name not in getattr(spec.covariates, role)]
+        if lost:
+            return f"it reads {', '.join(lost)}, no longer among the spec's covariates.{role}"
+    if record is not None and forecaster.trained_until is not None:
+        learned = pd.DatetimeIndex([record.train_cutoff]).as_unit("us").asi8
+        slots, on_grid = spec.grid.slots(learned)
+        if not on_grid[0] or slots[0] != forecaster.trained_until:
+            return "it was trained on another calendar than the spec's"
+    return ""
+
+
 def baseline_of(spec: Spec) -> Contender:
     """The forecast that every model has to beat."""
     forecaster = SeasonalNaive(

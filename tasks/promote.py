@@ -1,6 +1,5 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +11,7 @@ from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import BASELINE, CHAMPION
 from models import promotion
-from tasks.contenders import CHALLENGER, Contender, baseline_of, open_contender
+from tasks.contenders import CHALLENGER, Contender, baseline_of, misfit, open_contender
 from tasks.evaluate import Entry
 from tasks.lineage import code_version
 from tasks.progress import stage
@@ -49,7 +48,9 @@ def load_champion(tonight: Tonight) -> Service:
     """Find the version that was in service at the cutoff, and read it from disk.
 
     A run for an earlier cutoff sees the champion of that date, never a later one, which has learned
-    from what was the future then.
+    from what was the future then. One that cannot be read, or that was made for another horizon,
+    calendar or covariates than the spec names by now, is left out, so that a new one is trained:
+    whatever happens to a model, readers have a batch.
     """
     moves = registry.champion_history(tonight.warehouse)
     known = {record.model_version: record for record in registry.versions(tonight.warehouse)}
@@ -60,8 +61,12 @@ def load_champion(tonight: Tonight) -> Service:
         return Service(None, pointer, overtaken)
     try:
         champion = open_contender(tonight.warehouse, eligible[-1].model_version, CHAMPION)
-    except NightcastError as trouble:  # the night goes on: readers always have a batch
-        return Service(None, pointer, overtaken, trouble=str(trouble))
+    except NightcastError as error:
+        return Service(None, pointer, overtaken, trouble=str(error))
+    why = misfit(champion, tonight.spec)
+    if why:
+        trouble = f"The champion {champion.version} is left out, because {why}."
+        return Service(None, pointer, overtaken, trouble)
     return Service(champion, pointer, overtaken)
 
 
@@ -99,7 +104,7 @@ def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Co
                 run_id=tonight.run_id,
                 reason=decision.reason,
             )
-        _record(tonight, decision, verdict.numbers)
+        _record(tonight, decision)
     return contender, decision
 
 
@@ -113,7 +118,7 @@ def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Co
             "reason": f"The batch of {decision.champion} broke its contract. {what}",
         }
     )
-    _record(tonight, instead, {})
+    _record(tonight, instead)
     return baseline_of(tonight.spec), instead
 
 
@@ -149,10 +154,11 @@ def _decision(verdict: promotion.Verdict, chosen: Contender, before: Service) ->
         champion=None if chosen.role == BASELINE else chosen.version,
         previous=before.champion.version if before.champion else None,
         origins=verdict.origins,
+        numbers=verdict.numbers,
     )
 
 
-def _record(tonight: Tonight, decision: Decision, numbers: Mapping[str, float]) -> None:
+def _record(tonight: Tonight, decision: Decision) -> None:
     occasion = Occasion(
         cutoff=tonight.cutoff,
         run_id=tonight.run_id,
@@ -160,4 +166,4 @@ def _record(tonight: Tonight, decision: Decision, numbers: Mapping[str, float]) 
         code_version=code_version(),
         decided_at=pd.Timestamp.now("UTC").as_unit("us"),
     )
-    record_decision(tonight.warehouse, decision, occasion=occasion, numbers=numbers)
+    record_decision(tonight.warehouse, decision, occasion=occasion)

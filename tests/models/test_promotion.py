@@ -187,6 +187,13 @@ CASES = [
         "new was scored on other quantile levels",
         id="a challenger with other levels",
     ),
+    pytest.param(
+        lambda r: {"new": better(r, 0.2, horizon=12)},
+        lambda r: better(r, 0.1),
+        ("blocked", "champion"),
+        "new was scored over 12 steps instead of 24",
+        id="a challenger with another horizon",
+    ),
 ]
 
 
