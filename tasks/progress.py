@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from data_contracts.night import Stage
+from tasks.stores.files import write_text
 
 SECONDS_BETWEEN_LINES = 15.0
+STAGES = "stages.json"
 
 
 class Step(Protocol):
@@ -77,11 +79,8 @@ class Ledger:
         """Append one stage and rewrite the file."""
         self.stages.append(stage)
         if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps([stage.model_dump() for stage in self.stages], indent=1)
-            draft = self.folder / ".stages.json"
-            draft.write_text(text)
-            draft.replace(self.folder / "stages.json")
+            write_text(self.folder / STAGES, text)
 
 
 REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)

@@ -18,8 +18,9 @@ from tasks.reporting.artifacts import key, markdown
 from tasks.reporting.charts import choose
 from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
+from tasks.stores.files import write_text
 from tasks.stores.observations import Extraction
-from tasks.stores.runs import report_path, write_night, write_whole
+from tasks.stores.runs import report_path, write_night
 from tasks.tonight import Tonight
 
 
@@ -102,7 +103,7 @@ def page_of_refusal(spec: Spec, night: Night, verdicts: Sequence[Verdict]) -> Pa
 
 def _keep(tonight: Tonight, page: Page) -> None:
     write_night(tonight.warehouse, page.night)
-    write_whole(report_path(tonight.warehouse, tonight.cutoff), render_page(page))
+    write_text(report_path(tonight.warehouse, tonight.cutoff), render_page(page))
     _show(page)
 
 

@@ -5,7 +5,6 @@ writes over what it wrote before, and a reader sees the old rows or the new ones
 """
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from data_contracts.errors import ConflictError, StorageError
+from tasks.stores.files import sync
 from tasks.stores.table import Table, Where, conform, predicate
 
 if TYPE_CHECKING:
@@ -175,15 +175,6 @@ def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
             return
         _wait(attempt)
     raise _overtaken(table)
-
-
-def sync(path: Path) -> None:
-    """Make what was written to a file, or the names in a folder, survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +17,8 @@ import pyarrow.parquet as pq
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, RUN_ID
-from tasks.stores.delta import Commit, open_table, replace_rows, storage_trouble, sync
+from tasks.stores.delta import Commit, open_table, replace_rows, storage_trouble
+from tasks.stores.files import whole
 from tasks.stores.table import Table, Value, in_order, stamped
 from tasks.stores.warehouse import Warehouse
 
@@ -119,7 +119,8 @@ def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> P
     with storage_trouble("write", path), _alone_in(warehouse.exports):
         # Read while alone: a run that waited here must not put an older batch over a newer one.
         if cutoff is None or cutoff >= max(cutoffs(warehouse), default=cutoff):
-            _write_whole(read_batch(warehouse), path)
+            with whole(path) as draft:
+                pq.write_table(read_batch(warehouse), draft, compression="zstd")
     return path
 
 
@@ -173,14 +174,3 @@ def _alone_in(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _write_whole(rows: pa.Table, path: Path) -> None:
-    draft = path.with_name(f".{path.name}-{uuid4().hex}")
-    try:
-        pq.write_table(rows, draft, compression="zstd")
-        sync(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync(path.parent)

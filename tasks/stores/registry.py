@@ -28,9 +28,9 @@ from tasks.stores.delta import (
     read_table,
     replace_rows,
     storage_trouble,
-    sync,
     try_replace,
 )
+from tasks.stores.files import sha256, sync
 from tasks.stores.table import Table, Value, conform
 from tasks.stores.warehouse import Warehouse
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 MANIFEST = "manifest.json"
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +158,7 @@ def store_model(
     if _damage(folder) is not None:
         with storage_trouble("write", folder):
             _write_folder(folder, save, record)
-    record = replace(record, manifest=_sha256(folder / MANIFEST))
+    record = replace(record, manifest=sha256(folder / MANIFEST))
     registered = {known.model_version: known for known in versions(warehouse)}
     known = registered.get(record.model_version)
     if known is not None and known.manifest == record.manifest:
@@ -317,7 +316,7 @@ def _write_folder(folder: Path, save: Callable[[Path], None], record: ModelVersi
         manifest = {
             MODEL_VERSION: record.model_version,
             "lineage": record.lineage,
-            "files": {path.relative_to(draft).as_posix(): _sha256(path) for path in files},
+            "files": {path.relative_to(draft).as_posix(): sha256(path) for path in files},
         }
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True))
         for path in (draft, *draft.rglob("*")):
@@ -344,7 +343,7 @@ def _damage(folder: Path, manifest_digest: str | None = None) -> str | None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return f"{MANIFEST} is missing"
-    if manifest_digest is not None and _sha256(manifest) != manifest_digest:
+    if manifest_digest is not None and sha256(manifest) != manifest_digest:
         return f"{MANIFEST} is not the one that was registered"
     try:
         files = json.loads(manifest.read_bytes())["files"]
@@ -353,14 +352,9 @@ def _damage(folder: Path, manifest_digest: str | None = None) -> str | None:
     for name, digest in files.items():
         if not (folder / name).is_file():
             return f"{name} is missing"
-        if _sha256(folder / name) != digest:
+        if sha256(folder / name) != digest:
             return f"{name} has been altered"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _text(instant: pd.Timestamp) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from data_contracts.night import Night
 from data_contracts.verdicts import Verdict
+from tasks.stores.files import write_text
 from tasks.stores.warehouse import Warehouse
 
 REPORT = "report.html"
@@ -16,14 +17,14 @@ VALIDATION = "validation.json"
 def write_night(warehouse: Warehouse, night: Night) -> Path:
     """Keep the record of a night; a re-run of the same cutoff replaces it."""
     path = warehouse.run(pd.Timestamp(night.cutoff)) / NIGHT
-    write_whole(path, night.model_dump_json(indent=1))
+    write_text(path, night.model_dump_json(indent=1))
     return path
 
 
 def write_validation(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -> Path:
     """Keep what the contracts found."""
     path = warehouse.run(cutoff) / VALIDATION
-    write_whole(path, verdict.to_json())
+    write_text(path, verdict.to_json())
     return path
 
 
@@ -35,11 +36,3 @@ def report_path(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
 def latest_report(warehouse: Warehouse) -> Path | None:
     """The page of the newest cutoff that has one."""
     return max(warehouse.root.glob(f"runs/*/{REPORT}"), default=None)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from data_contracts.errors import NightcastError
 from data_contracts.frequency import Grid
 from models.panel import Panel
+from tasks.stores.files import sha256, sync
 
 ARRAYS = ("indptr", "y", "observed", "past", "known")
 NAMES = "panel.json"
@@ -83,7 +83,7 @@ def _write(panel: Panel, folder: Path) -> str:
     manifest = {"digest": digest, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for path in (*folder.iterdir(), folder):
-        _sync(path)
+        sync(path)
     return digest
 
 
@@ -103,9 +103,7 @@ def _names(panel: Panel) -> dict[str, Any]:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def _rename(draft: Path, snapshot: Path) -> None:
@@ -116,7 +114,7 @@ def _rename(draft: Path, snapshot: Path) -> None:
         if not snapshot.exists():
             raise
         _check(snapshot)
-    _sync(snapshot.parent)
+    sync(snapshot.parent)
 
 
 def _check(snapshot: Path) -> None:
@@ -150,11 +148,3 @@ def _map(path: Path) -> np.ndarray:
     """An array that is read on use; empty ones cannot be mapped and cost nothing to read."""
     array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from data_contracts.errors import ConflictError, ContractError, StorageError
-from tasks.stores import delta
+from tasks.stores import files
 from tasks.stores.delta import Commit, delete_rows, open_table, read_table, replace_rows
 from tasks.stores.table import Table
 
@@ -185,7 +185,7 @@ def synced(monkeypatch):
         paths.add(Path(f"/proc/self/fd/{descriptor}").readlink())
         fsync(descriptor)
 
-    monkeypatch.setattr(delta.os, "fsync", noted)
+    monkeypatch.setattr(files.os, "fsync", noted)
     return paths
 
 
