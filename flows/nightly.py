@@ -4,7 +4,7 @@ By hand:      nightcast run SPEC --as-of 2013-10-16
 By schedule:  a Prefect deployment of `nightly`
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data_contracts.errors import SpecError
+from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
 from tasks.contenders import line_up
@@ -24,7 +25,7 @@ from tasks.publish import publish
 from tasks.report import report, report_refusal
 from tasks.snapshot import snapshot
 from tasks.tonight import begin
-from tasks.train import train_challenger, training_tonight
+from tasks.train import train_challengers, training_tonight
 from tasks.validate import set_aside, validate_input, validate_output
 
 
@@ -32,11 +33,11 @@ def _name() -> str:
     """Name of the run in the UI, such as `nyc-departures as of 2013-10-16 04:00 UTC`."""
     path, as_of = flow_run.parameters["spec"], flow_run.parameters.get("as_of")
     try:
-        name = load_spec(path).name
-    except SpecError:  # the flow itself says so
-        name = Path(path).stem
-    moment = (as_of or flow_run.scheduled_start_time).astimezone(UTC)
-    return f"{name} as of {moment:%Y-%m-%d %H:%M} UTC"
+        spec = load_spec(path)
+    except SpecError:  # the flow itself says what is wrong
+        return Path(path).stem
+    moment = in_utc(as_of or flow_run.scheduled_start_time, spec.grid.timezone)
+    return f"{spec.name} as of {moment:%Y-%m-%d %H:%M} UTC"
 
 
 @flow(name="nightly", flow_run_name=_name)
@@ -70,13 +71,10 @@ def nightly(
     source = snapshot(tonight, panel)
 
     before = load_champion(tonight)
-    due = training_tonight(tonight, before, train)
     origins = unseen_origins(tonight, panel, before.champion)
-    challengers = [
-        train_challenger(tonight, network, source, train_until=int(origins[0]))
-        for network in (tonight.spec.candidates if due.train and len(origins) else ())
-    ]
-    contenders = line_up(tonight.spec, before.champion, challengers)
+    due = training_tonight(tonight, before, origins, asked=train)
+    trained = train_challengers(tonight, due, source, origins)
+    contenders = line_up(tonight.spec, before.champion, trained.challengers)
     entries = evaluate_contenders(tonight, panel, contenders, origins)
     service, decision = promote(tonight, before, entries)
 
@@ -86,6 +84,8 @@ def nightly(
         service, decision = fall_back(tonight, decision, output)
         batch = forecast(tonight, known.panel, service, contract)
         output = validate_output(tonight, batch, known, contract)
+    if output.critical:
+        report_refusal(tonight, known, contract.merge(output))
     output.raise_if_critical()
 
     version = publish(tonight, batch)
@@ -95,6 +95,7 @@ def nightly(
         before=before,
         source=source,
         due=due,
+        trained=trained,
         entries=entries,
         service=service,
         decision=decision,

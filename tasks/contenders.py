@@ -23,14 +23,12 @@ class Contender:
     Attributes:
         version: In the registry; of the baseline, its name.
         record: What the registry knows, None for the baseline.
-        trained_tonight: Whether this run trained it.
     """
 
     forecaster: Forecaster
     role: Role
     version: str
     record: ModelVersion | None = None
-    trained_tonight: bool = False
 
     @property
     def name(self) -> str:
@@ -42,9 +40,7 @@ class Contender:
         return None if self.record is None else cutoff - self.record.train_cutoff
 
 
-def open_contender(
-    warehouse: Warehouse, version: str, role: Role, *, trained_tonight: bool = False
-) -> Contender:
+def open_contender(warehouse: Warehouse, version: str, role: Role) -> Contender:
     """Read a version back from disk, checksums compared.
 
     Raises:
@@ -58,7 +54,6 @@ def open_contender(
         role=role,
         version=version,
         record=find_version(warehouse, version),
-        trained_tonight=trained_tonight,
     )
 
 

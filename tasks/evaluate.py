@@ -1,5 +1,6 @@
 """Evaluate: every contender forecasts the same unseen windows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +9,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import RefusedError
+from data_contracts.evaluations import ROLE
 from data_contracts.night import Score
 from data_contracts.vocabulary import MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
 from models.evaluation import Losses, evaluate, summary
 from models.origins import evaluation_origins
 from models.panel import Ints, Panel
-from tasks.contenders import Contender
+from tasks.contenders import CHALLENGER, Contender
 from tasks.progress import Step, stage
 from tasks.stores.records import record_evaluations
 from tasks.tonight import Tonight
@@ -32,7 +34,7 @@ class Entry:
     def score(self) -> Score:
         """Its losses in a few numbers."""
         numbers = summary(self.losses)
-        record = self.contender.record
+        made = self.contender.record if self.contender.role == CHALLENGER else None
         return Score(
             contender=self.contender.name,
             role=self.contender.role,
@@ -42,7 +44,7 @@ class Entry:
             coverage=numbers.coverage,
             nominal_coverage=numbers.nominal_coverage,
             bias=numbers.bias,
-            train_minutes=record.train_minutes if record else None,
+            train_minutes=made.train_minutes if made else None,
         )
 
 
@@ -103,12 +105,21 @@ def judge(
     series = np.arange(panel.num_series)
     entries = []
     for number, contender in enumerate(contenders):
-        step(number, len(contenders), contender.name)
         losses = evaluate(
-            contender.forecaster, panel, series, origins, season_length=tonight.spec.season_length
+            contender.forecaster,
+            panel,
+            series,
+            origins,
+            season_length=tonight.spec.season_length,
+            progress=_part(step, number, len(contenders), contender.name),
         )
         entries.append(Entry(contender, losses))
     return entries
+
+
+def _part(step: Step, number: int, count: int, note: str) -> Callable[[int, int], None]:
+    """Reports to one of several equal parts of a step."""
+    return lambda done, total: step(number + done / total, count, note)
 
 
 def _rows(entry: Entry, panel: Panel) -> pa.Table:
@@ -121,7 +132,7 @@ def _rows(entry: Entry, panel: Panel) -> pa.Table:
         {
             MODEL_VERSION: pa.repeat(contender.version, size),
             MODEL: pa.repeat(contender.name, size),
-            "role": pa.repeat(contender.role, size),
+            ROLE: pa.repeat(contender.role, size),
             UNIQUE_ID: np.repeat(np.array(losses.unique_ids, dtype=object), num_origins),
             ORIGIN: pa.array(np.tile(origins.to_numpy(), num_series)).cast(
                 pa.timestamp("us", tz="UTC")

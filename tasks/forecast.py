@@ -60,7 +60,7 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
                 SUBSTITUTED,
             ),
         ]
-        batch = pd.concat([part for part in parts if len(part)], ignore_index=True)
+        batch = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
         return batch.sort_values([UNIQUE_ID, DS], ignore_index=True)
 
 

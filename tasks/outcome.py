@@ -7,7 +7,7 @@ import pandas as pd
 
 from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Verdict
-from data_contracts.vocabulary import QUALITY
+from data_contracts.vocabulary import QUALITY, UNIQUE_ID
 from models.schedule import Due
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
@@ -16,6 +16,7 @@ from tasks.progress import LEDGER
 from tasks.promote import Service
 from tasks.stores.observations import Extraction
 from tasks.tonight import Tonight
+from tasks.train import Trained
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +29,7 @@ class Outcome:
         before: Who was in service.
         source: Folder of the snapshot.
         due: Whether and why tonight trained.
+        trained: What came of it.
         entries: Everyone who was judged.
         service: Who made the batch.
         decision: What the gate decided.
@@ -41,6 +43,7 @@ class Outcome:
     before: Service
     source: Path
     due: Due
+    trained: Trained
     entries: list[Entry]
     service: Contender
     decision: Decision
@@ -52,13 +55,13 @@ class Outcome:
 def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     """The record of a published night."""
     findings = [*outcome.contract.warnings, *outcome.output.warnings]
-    trouble = (outcome.before.trouble,) if outcome.before.trouble else ()
+    trouble = [*filter(None, [outcome.before.trouble]), *outcome.trained.failures]
     return _record(
         tonight,
         outcome.decision,
         {
             "snapshot": outcome.source.name,
-            "num_series": outcome.batch["unique_id"].nunique(),
+            "num_series": outcome.batch[UNIQUE_ID].nunique(),
             "published": True,
             "model": outcome.service.name,
             "model_version": outcome.service.version,
@@ -75,7 +78,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
 
 
 def record_of_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
-    """The record of a night that the input contract stopped."""
+    """The record of a night that a contract stopped."""
     reason = " ".join(finding.sentence for finding in contract.critical)
     decision = Decision(outcome="kept", reason=reason, champion=None, previous=None, origins=0)
     return _record(

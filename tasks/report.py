@@ -48,7 +48,7 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def report_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
-    """Write the record and the page of a night that the input contract stopped."""
+    """Write the record and the page of a night that a contract stopped."""
     with stage("report"):
         night = record_of_refusal(tonight, known, contract)
         _keep(tonight, page_of_refusal(tonight.spec, night, (contract,)))

@@ -69,6 +69,7 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
     Raises:
         SpecError: If the spec is wrong.
     """
+    LEDGER.set(Ledger())  # in the place of one that an earlier flow of this process left
     spec = load_spec(spec_path)
     if models is not None:
         spec = spec.model_copy(update={"candidates": tuple(models)})

@@ -1,16 +1,17 @@
-"""Train one challenger on a snapshot, and store it."""
+"""Train challengers on a snapshot, and store them."""
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from data_contracts.errors import NightcastError
 from models.forecaster import Forecaster
-from models.panel import Panel
+from models.panel import Ints, Panel
 from models.schedule import Due, When, training_due
 from models.settings import TrainingSettings
 from tasks.contenders import CHALLENGER, Contender, open_contender
@@ -22,19 +23,62 @@ from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
 
 
-def training_tonight(tonight: Tonight, before: Service, asked: When | None) -> Due:
+class Trained(NamedTuple):
+    """What came out of tonight's training.
+
+    Attributes:
+        challengers: The models that were trained.
+        failures: One sentence per network whose training failed.
+    """
+
+    challengers: list[Contender]
+    failures: list[str]
+
+
+def training_tonight(
+    tonight: Tonight, before: Service, origins: Ints, *, asked: When | None
+) -> Due:
     """Whether tonight trains, as asked or as the spec says.
 
-    A night that a later one has overtaken trains nothing: its model could never be in service.
+    A night that a later one has overtaken trains nothing, because its model could never be in
+    service, and neither does one without an origin from which to judge a model.
     """
     if before.overtaken:
         return Due(False, "No training, because a later night has put a model into service.")
+    if not len(origins):
+        return Due(
+            False, "No training, because the histories are too short to judge a model afterwards."
+        )
     training = tonight.spec.training
     return training_due(
         asked or training.when,
         champion_age=before.champion.age(tonight.cutoff) if before.champion else None,
         max_age=timedelta(days=training.max_age_days),
     )
+
+
+def train_challengers(tonight: Tonight, due: Due, snapshot: Path, origins: Ints) -> Trained:
+    """Train every candidate, if training is due, on what lies before the first origin.
+
+    Where one fails, its task has failed and says why; the night goes on with the others, with the
+    champion and with the baseline, because readers always have a batch.
+    """
+    trained = Trained([], [])
+    for network in tonight.spec.candidates if due.train else ():
+        state = train_challenger(
+            tonight, network, snapshot, train_until=int(origins[0]), return_state=True
+        )
+        made = state.result(raise_on_failure=False)
+        if isinstance(made, Contender):
+            trained.challengers.append(made)
+        else:
+            trained.failures.append(_failure(network, made))
+    return trained
+
+
+def _failure(network: str, error: object) -> str:
+    kind = "" if isinstance(error, NightcastError) else f"{type(error).__name__}: "
+    return f"The training of {network} failed and the night went on without it: {kind}{error}"
 
 
 @task(task_run_name="train {network}", cache_policy=NO_CACHE)
@@ -56,9 +100,7 @@ def train_challenger(
     with stage(f"train {network}") as step:
         if not is_stored(tonight.warehouse, version.model_version):
             _train(tonight, version, snapshot, train_until=train_until, step=step)
-    return open_contender(
-        tonight.warehouse, version.model_version, CHALLENGER, trained_tonight=True
-    )
+    return open_contender(tonight.warehouse, version.model_version, CHALLENGER)
 
 
 def _train(
@@ -67,12 +109,8 @@ def _train(
     begun = time.monotonic()
     forecaster = _fit(tonight, version.model, load_panel(snapshot), train_until, step)
     minutes = (time.monotonic() - begun) / 60
-    finished = pd.Timestamp.now("UTC").as_unit("us")
-    store_model(
-        tonight.warehouse,
-        forecaster.save,
-        replace(version, created_at=finished, train_minutes=minutes),
-    )
+    now = pd.Timestamp.now("UTC").as_unit("us")
+    store_model(tonight.warehouse, forecaster.save, version.finished(now, minutes))
 
 
 @task(name="rehearse", task_run_name="rehearse {network}", cache_policy=NO_CACHE)
@@ -82,7 +120,7 @@ def rehearse_challenger(
     """Train a network for a backtest; it is scored and forgotten, never stored."""
     with stage(f"train {network}") as step:
         forecaster = _fit(tonight, network, panel, train_until, step)
-    return Contender(forecaster, CHALLENGER, version=network, trained_tonight=True)
+    return Contender(forecaster, CHALLENGER, version=network)
 
 
 def _fit(tonight: Tonight, network: str, panel: Panel, train_until: int, step: Step) -> Forecaster:

@@ -81,7 +81,15 @@ def set_aside(panel: Panel, contract: Verdict) -> Panel:
 
 def _quarantine_rows(verdict: Verdict) -> pa.Table:
     findings = [finding for reasons in verdict.quarantined.values() for finding in reasons]
-    names = ("unique_id", "expectation", "column", "value", "bound", "severity", "sentence")
+    names = (
+        UNIQUE_ID,
+        quarantine.EXPECTATION,
+        quarantine.COLUMN,
+        "value",
+        "bound",
+        "severity",
+        "sentence",
+    )
     rows = [{name: getattr(finding, name) for name in names} for finding in findings]
     kinds = [quarantine.SCHEMA.field(name) for name in names]
     return pa.Table.from_pylist(rows, schema=pa.schema(kinds))

@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts.night import Decision, Night
+from data_contracts.verdicts import Finding, Severity, Verdict
+from models.evaluation import evaluate
+from models.schedule import Due
+from tasks.contenders import CHALLENGER, baseline_of, open_contender
+from tasks.evaluate import Entry
+from tasks.outcome import Outcome, record_of, record_of_refusal
+from tasks.progress import LEDGER, Ledger, stage
+from tasks.promote import Service
+from tasks.stores.observations import Extraction
+from tasks.train import Trained
+
+DECISION = Decision(outcome="baseline", reason="No proof.", champion=None, previous=None, origins=2)
+
+
+def finding(severity, sentence, unique_id=None):
+    return Finding(
+        contract="observations",
+        expectation="rule",
+        severity=severity,
+        unique_id=unique_id,
+        sentence=sentence,
+    )
+
+
+def verdict(*findings):
+    return Verdict(contract="observations", checked=(), findings=findings)
+
+
+@pytest.fixture
+def known(walks):
+    return Extraction(panel=walks, profile=pd.DataFrame(), batch=pd.DataFrame(), examples={})
+
+
+@pytest.fixture
+def outcome(tonight_of, walks, known, store):
+    tonight = tonight_of()
+    service = baseline_of(tonight.spec)
+    champion, challenger = (
+        open_contender(tonight.warehouse, store(tonight, seed=seed), role)
+        for seed, role in enumerate(("champion", CHALLENGER))
+    )
+    origins = walks.cutoff_slot - np.array([48, 24])
+    entries = [
+        Entry(each, evaluate(each.forecaster, walks, np.arange(3), origins, season_length=24))
+        for each in (service, champion, challenger)
+    ]
+    return Outcome(
+        known=known,
+        contract=verdict(
+            finding(Severity.WARNING, "Some gaps."), finding(Severity.QUARANTINE, "Ended.", "c")
+        ),
+        before=Service(None, None, overtaken=False, trouble="Torn."),
+        source=Path("snapshots/5ca1ab1e"),
+        due=Due(True, "Training, because it was asked for."),
+        trained=Trained([challenger], ["One failed."]),
+        entries=entries,
+        service=service,
+        decision=DECISION,
+        batch=pd.DataFrame({"unique_id": list("aabbcc"), "quality": ["baseline"] * 6}),
+        output=verdict(finding(Severity.WARNING, "High level.")),
+        version=3,
+    )
+
+
+def test_the_record_tells_everything_that_somebody_should_know(tonight_of, outcome):
+    night = record_of(tonight_of(), outcome)
+
+    assert night.warnings == ("Torn.", "One failed.", "Some gaps.", "High level.")
+    assert night.quarantined == {"c": "Ended."}
+    assert (night.num_series, night.qualities) == (3, {"baseline": 6})
+    assert (night.snapshot, night.version, night.model) == ("5ca1ab1e", 3, "seasonal_naive")
+    assert night.headline == (
+        "Published 3 series × 24 steps from the baseline seasonal_naive: No proof."
+    )
+    assert Night.model_validate_json(night.model_dump_json()) == night
+
+
+def test_only_who_was_trained_tonight_has_minutes_of_training(tonight_of, outcome):
+    minutes = {score.role: score.train_minutes for score in record_of(tonight_of(), outcome).scores}
+
+    assert minutes == {"baseline": None, "champion": None, "challenger": 4.5}
+
+
+def test_a_refused_night_says_why_and_published_nothing(tonight_of, known):
+    critical = [finding(Severity.CRITICAL, sentence) for sentence in ("Too old.", "Off grid.")]
+
+    night = record_of_refusal(tonight_of(), known, verdict(*critical))
+
+    assert not night.published
+    assert night.headline == "Nothing was published: Too old. Off grid."
+
+
+def test_the_record_holds_the_stages_so_far(tonight_of, outcome):
+    token = LEDGER.set(Ledger())
+    try:
+        with stage("extract"):
+            pass
+        night = record_of(tonight_of(), outcome)
+    finally:
+        LEDGER.reset(token)
+
+    assert [one.name for one in night.stages] == ["extract"]

@@ -1,0 +1,91 @@
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+import yaml
+
+from data_contracts.errors import SpecError
+from tasks.progress import LEDGER, Ledger, stage
+from tasks.tonight import begin, rehearse
+
+FIELDS = {
+    "name": "walks",
+    "source": {"uri": "observations.parquet"},
+    "calendar": {"frequency": "h", "timezone": "America/New_York"},
+    "horizon": 24,
+}
+
+
+@pytest.fixture
+def spec(tmp_path):
+    def write(**changes):
+        path = tmp_path / "spec.yaml"
+        fields = FIELDS | {"warehouse": str(tmp_path / "warehouse")} | changes
+        path.write_text(yaml.safe_dump(fields))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def _no_ledger_outlives_a_test():
+    token = LEDGER.set(None)
+    yield
+    LEDGER.reset(token)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "cutoff"),
+    [
+        pytest.param(datetime(2013, 10, 16), "2013-10-16T03:00Z", id="local midnight"),
+        pytest.param(datetime(2013, 10, 16, tzinfo=UTC), "2013-10-15T23:00Z", id="with a zone"),
+        pytest.param(datetime(2013, 10, 16, 0, 59), "2013-10-16T03:00Z", id="within an hour"),
+        pytest.param(datetime(2013, 3, 10, 3), "2013-03-10T06:00Z", id="clocks went forward"),
+        pytest.param(datetime(2013, 11, 3, 2), "2013-11-03T06:00Z", id="clocks went back"),
+    ],
+)
+def test_the_cutoff_is_the_last_step_that_is_over(spec, as_of, cutoff):
+    assert rehearse(spec(), as_of).cutoff == pd.Timestamp(cutoff)
+
+
+def test_without_a_time_it_is_now(spec):
+    before = pd.Timestamp.now(UTC)
+    tonight = rehearse(spec(), None)
+    assert before <= tonight.as_of <= pd.Timestamp.now(UTC)
+
+
+def test_a_later_run_has_a_higher_token_and_another_name(spec):
+    first, second = (begin(spec(), datetime(2013, 10, 16)) for _ in range(2))
+
+    assert first.token < second.token
+    assert first.run_id != second.run_id
+
+
+def test_a_night_opens_its_warehouse_and_its_ledger(spec, tmp_path):
+    tonight = begin(spec(), datetime(2013, 10, 16))
+
+    assert (tmp_path / "warehouse/walks").is_dir()
+    assert LEDGER.get().folder == tonight.warehouse.run(tonight.cutoff)
+
+
+def test_a_rehearsal_writes_nothing(spec, tmp_path):
+    LEDGER.set(Ledger(tmp_path / "warehouse/of-an-earlier-night"))
+
+    tonight = rehearse(spec(), datetime(2013, 10, 16), models=["attention_lstm"])
+    with stage("extract"):
+        pass
+
+    assert tonight.spec.candidates == ("attention_lstm",)
+    assert not (tmp_path / "warehouse").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"candidates": ["oracle"]}, "got 'oracle'", id="unknown network"),
+        pytest.param({"training": {"on": "gpu"}}, "got 'gpu'", id="no gpu worker"),
+    ],
+)
+def test_what_training_would_refuse_is_refused_before_the_night(spec, changes, words):
+    with pytest.raises(SpecError, match=words):
+        begin(spec(**changes), datetime(2013, 10, 16))

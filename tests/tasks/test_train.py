@@ -1,0 +1,139 @@
+from contextlib import contextmanager
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from prefect import flow
+
+from models.schedule import Due
+from tasks.contenders import CHALLENGER, open_contender
+from tasks.progress import REPORTER
+from tasks.promote import Service
+from tasks.stores.registry import versions
+from tasks.stores.snapshots import save_panel
+from tasks.train import train_challenger, train_challengers, training_tonight
+
+QUICK = {
+    "season_lengths": [24],
+    "training": {"context_length": 48, "members": 1, "max_epochs": 1},
+}
+ORIGINS = np.array([10, 34])
+NOBODY = Service(champion=None, pointer=None, overtaken=False)
+
+
+class Epochs:
+    """Counts the reports of progress."""
+
+    def __init__(self):
+        self.count = 0
+
+    def begin(self, title):
+        def report(done, total, note=""):
+            self.count += 1
+
+        return report
+
+    def end(self, title, seconds):
+        pass
+
+
+@contextmanager
+def counted():
+    epochs = Epochs()
+    token = REPORTER.set(epochs)
+    try:
+        yield epochs
+    finally:
+        REPORTER.reset(token)
+
+
+@pytest.mark.parametrize(
+    ("before", "origins", "asked", "train", "reason"),
+    [
+        pytest.param(NOBODY, ORIGINS, None, True, "no model is in service", id="no champion"),
+        pytest.param(NOBODY, ORIGINS, "never", False, "says never", id="never"),
+        pytest.param(NOBODY, ORIGINS, "always", True, "asked for", id="always"),
+        pytest.param(NOBODY, ORIGINS[:0], "always", False, "too short to judge", id="no origins"),
+        pytest.param(
+            Service(None, "20131016", overtaken=True),
+            ORIGINS,
+            "always",
+            False,
+            "a later night",
+            id="overtaken",
+        ),
+    ],
+)
+def test_training_is_due_where_its_model_may_go_into_service(
+    tonight_of, before, origins, asked, train, reason
+):
+    due = training_tonight(tonight_of(), before, origins, asked=asked)
+
+    assert due.train is train
+    assert reason in due.reason
+
+
+@pytest.mark.parametrize(("limit", "train"), [(14, False), (13.5, True)], ids=["young", "old"])
+def test_training_is_due_again_when_the_champion_is_old(tonight_of, store, limit, train):
+    tonight = tonight_of(training={"max_age_days": limit})
+    champion = open_contender(tonight.warehouse, store(tonight), "champion")
+    assert champion.age(tonight.cutoff) == timedelta(days=14)
+
+    before = Service(champion, champion.version, overtaken=False)
+
+    assert training_tonight(tonight, before, ORIGINS, asked=None).train is train
+
+
+@pytest.mark.train
+def test_what_is_stored_is_not_trained_again_unless_it_is_damaged(tonight_of, walks):
+    tonight = tonight_of(**QUICK)
+    snapshot = save_panel(walks, tonight.warehouse.snapshots)
+    train_until = walks.cutoff_slot - 14 * 24
+
+    def train(run):
+        with counted() as epochs:
+            made = train_challenger.fn(run, "attention_lstm", snapshot, train_until=train_until)
+        return made, epochs.count
+
+    first, trained = train(tonight)
+    again, trained_again = train(tonight_of(run_id="again", **QUICK))
+
+    assert (trained, trained_again) == (1, 0)
+    assert (first.version, first.role) == (again.version, CHALLENGER)
+    assert first.forecaster.trained_until == train_until
+    assert first.record.train_cutoff == tonight.grid.timestamp(train_until)
+    series, origins = np.arange(3), np.full(3, walks.cutoff_slot)
+    forecasts = [each.forecaster.predict(walks, series, origins) for each in (first, again)]
+    np.testing.assert_array_equal(*forecasts)
+
+    (tonight.warehouse.models / first.version / "member-0.keras").write_bytes(b"torn")
+    mended, trained_once_more = train(tonight)
+
+    assert trained_once_more == 1
+    np.testing.assert_array_equal(mended.forecaster.predict(walks, series, origins), forecasts[0])
+    assert [record.model_version for record in versions(tonight.warehouse)] == [first.version]
+
+
+@pytest.mark.flow
+@pytest.mark.train
+def test_a_training_that_fails_does_not_stop_the_night(tonight_of, walks):
+    tonight = tonight_of(candidates=["oracle", "attention_lstm"], **QUICK)
+    snapshot = save_panel(walks, tonight.warehouse.snapshots)
+    origins = walks.cutoff_slot - 24 * np.arange(14, 0, -1)
+
+    @flow
+    def night():
+        return train_challengers(tonight, Due(True, "asked"), snapshot, origins)
+
+    challengers, failures = night()
+
+    assert [each.name for each in challengers] == ["attention_lstm"]
+    (failure,) = failures
+    assert failure.startswith("The training of oracle failed and the night went on without it: ")
+    assert "got 'oracle'" in failure
+
+
+def test_nothing_is_trained_where_it_is_not_due(tonight_of, tmp_path):
+    challengers, failures = train_challengers(tonight_of(), Due(False, "no"), tmp_path, ORIGINS[:0])
+
+    assert (challengers, failures) == ([], [])
