@@ -17,6 +17,7 @@ from data_contracts.errors import RefusedError
 from data_contracts.frequency import Ints
 from data_contracts.vocabulary import DS, UNIQUE_ID, Y
 from tasks.stores.excerpt import Excerpt
+from tasks.stores.kinds import is_label, is_number, is_text, is_time
 
 TIME_HINTS = (
     *(DS, "timestamp", "datetime", "date", "time", "ts", "hour", "day", "week", "month"),
@@ -100,7 +101,7 @@ class Look:
 
     def numbers_rows(self, name: str) -> bool:
         """Whether a column of text or integers has another value in every row."""
-        return _is_label(self.kinds[name]) and self.num_distinct(name) == self.num_rows
+        return is_label(self.kinds[name]) and self.num_distinct(name) == self.num_rows
 
     def share_of_doubles(self, *names: str) -> float:
         """Share of rows that repeat the time and the named columns of another row."""
@@ -134,7 +135,7 @@ class Look:
 
 def is_usable(kind: pa.DataType) -> bool:
     """Whether a column of some type can play any role but that of the time."""
-    return _is_label(kind) or _is_number(kind)
+    return is_label(kind) or is_number(kind)
 
 
 def find_time_columns(kinds: dict[str, pa.DataType]) -> tuple[str, str | None]:
@@ -146,7 +147,7 @@ def find_time_columns(kinds: dict[str, pa.DataType]) -> tuple[str, str | None]:
     Raises:
         RefusedError: If no column holds timestamps or dates.
     """
-    times = [name for name, kind in kinds.items() if _is_time(kind)]
+    times = [name for name, kind in kinds.items() if is_time(kind)]
     if not times:
         raise RefusedError(
             f"Expected a column of timestamps or dates, got {_described(kinds)}; "
@@ -192,8 +193,8 @@ def _series_column(look: Look, *, corrected: bool) -> str:
 
 def _series_candidates(look: Look) -> list[str]:
     """Columns that may name the series: hinted ones, texts, then integers with few values."""
-    labels = [name for name in look.columns if _is_label(look.kinds[name])]
-    texts = [name for name in labels if _is_text(look.kinds[name])]
+    labels = [name for name in look.columns if is_label(look.kinds[name])]
+    texts = [name for name in labels if is_text(look.kinds[name])]
     others = [name for name in labels if name not in [*texts, *_hinted(labels, TARGET_HINTS)]]
     few = [name for name in others if 20 * look.num_distinct(name) <= look.num_rows]
     candidates = list(dict.fromkeys([*_hinted(labels, ID_HINTS), *texts, *few]))
@@ -222,7 +223,7 @@ def _target_column(look: Look, unique_id: str) -> str:
     numbers: list[str] = [
         name
         for name in look.columns
-        if _is_number(look.kinds[name])
+        if is_number(look.kinds[name])
         and not pa.types.is_boolean(look.kinds[name])
         and name not in {unique_id, *look.excerpt.folders}
         and look.num_distinct(name) > 0
@@ -237,7 +238,7 @@ def _target_column(look: Look, unique_id: str) -> str:
 
 
 def _refuse_text_as_target(look: Look, unique_id: str) -> None:
-    texts = [name for name in look.columns if _is_text(look.kinds[name]) and name != unique_id]
+    texts = [name for name in look.columns if is_text(look.kinds[name]) and name != unique_id]
     for name in _hinted(texts, TARGET_HINTS)[:1]:
         raise RefusedError(
             f"Expected numbers in {name!r}, which by its name is to be forecast, "
@@ -252,12 +253,12 @@ def _share_out_covariates(look: Look, roles: Roles) -> None:
     for name in look.columns:
         if name in {roles.unique_id, roles.y} or look.num_distinct(name) < 2:
             continue
-        if _is_label(look.kinds[name]) and look.is_constant_per(roles.unique_id, name):
+        if is_label(look.kinds[name]) and look.is_constant_per(roles.unique_id, name):
             # A value of its own for each series says no more than the name of the series.
             roles.static += [name] if look.num_distinct(name) < num_series else []
         elif name in look.excerpt.folders:
             continue
-        elif _is_text(look.kinds[name]) or look.numbers_rows(name):
+        elif is_text(look.kinds[name]) or look.numbers_rows(name):
             unused.append(name)
         else:
             (roles.known if _reaches_ahead(look, name, roles.y) else roles.past).append(name)
@@ -310,25 +311,3 @@ def _listed(names: list[str]) -> str:
 
 def _described(kinds: dict[str, pa.DataType]) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
-
-
-def _is_time(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_label(kind: pa.DataType) -> bool:
-    return bool(_is_text(kind) or pa.types.is_integer(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_decimal(kind)
-        or types.is_boolean(kind)
-    )

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from data_contracts.errors import RefusedError
 from data_contracts.frequency import Ints
 from tasks.stores.columns import utc_microseconds
-from tasks.stores.source import _locate, _no_parquet, _parquet_files
+from tasks.stores.source import no_parquet
 
 MAX_STRETCHES = 16
 MAX_ROWS = 300_000
@@ -36,26 +36,6 @@ class Excerpt:
     instants: Ints
     edges: Ints
     folders: frozenset[str]
-
-
-def open_parquet(uri: str) -> pads.FileSystemDataset:
-    """All files at or below a path or URI, those in hive folders with the columns they name.
-
-    Raises:
-        SpecError: If there is no such file or folder, or it is not Parquet.
-    """
-    filesystem, root = _locate(uri)
-    files = _parquet_files(filesystem, root, uri)
-    try:
-        return pads.dataset(
-            files,
-            format="parquet",
-            filesystem=filesystem,
-            partitioning=pads.HivePartitioning.discover(),
-            partition_base_dir=root,
-        )
-    except pa.ArrowInvalid:
-        raise _no_parquet(files[0]) from None
 
 
 def read_excerpt(dataset: pads.FileSystemDataset, columns: list[str], ds: str) -> Excerpt:
@@ -93,11 +73,6 @@ def read_excerpt(dataset: pads.FileSystemDataset, columns: list[str], ds: str) -
     if (count := len(np.unique(instants))) < 2:
         raise RefusedError(f"Expected several times in column {ds!r}, got {count} without nulls.")
     return Excerpt(rows, stretches[timed.to_numpy()], instants, _utc(edges), _folders(fragments))
-
-
-def value_type(kind: pa.DataType) -> pa.DataType:
-    """Type of the values of a column, dictionary-encoded or not."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _stretches(
@@ -147,7 +122,7 @@ def _row_groups(fragments: list[pads.ParquetFileFragment]) -> list[pads.ParquetF
         try:
             parts = fragment.split_by_row_group()
         except pa.ArrowInvalid:
-            raise _no_parquet(fragment.path) from None
+            raise no_parquet(fragment.path) from None
         groups += [part for part in parts if part.row_groups[0].num_rows]
     return groups
 

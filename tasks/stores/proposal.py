@@ -9,7 +9,9 @@ from data_contracts.frequency import Grid
 from data_contracts.grid_guess import Stamps, guess_grid
 from data_contracts.spec import Columns, Spec, parse_spec
 from tasks.stores.column_roles import Look, Roles, find_roles, find_time_columns, is_usable
-from tasks.stores.excerpt import Excerpt, open_parquet, read_excerpt, value_type
+from tasks.stores.excerpt import Excerpt, read_excerpt
+from tasks.stores.kinds import value_type
+from tasks.stores.source import open_files
 
 LONGEST_SEASON_AS_HORIZON = 288
 USUAL_HORIZONS = {"W": 4, "Y": 1}  # where a season is far away, or a single step
@@ -43,7 +45,7 @@ def propose_spec(source: str) -> Proposal:
         RefusedError: If it has no rows, no times, no numbers, nothing that tells series apart, or
             times on no grid.
     """
-    dataset = open_parquet(source)
+    dataset = open_files(source)
     kinds = {column.name: value_type(column.type) for column in dataset.schema}
     ds, available_at = find_time_columns(kinds)
     usable = [name for name, kind in kinds.items() if is_usable(kind)]

@@ -1,7 +1,7 @@
 """The border to the observations: which Parquet files there are, and whether they can be read."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pyarrow import fs
 
 from data_contracts.errors import RefusedError, SpecError
 from data_contracts.spec import Spec
+from tasks.stores.kinds import is_label, is_number, is_text, is_time, value_type
 
 SUFFIXES = (".parquet", ".parq", ".pq")
 BATCH_ROWS = 1 << 18  # large enough for numpy to be quick, small enough to bound memory
@@ -34,7 +35,7 @@ class Source:
 
     def type_of(self, column: str) -> pa.DataType:
         """Arrow type of a column, of its values where it is dictionary-encoded."""
-        return _value_type(self.dataset.schema.field(column).type)
+        return value_type(self.dataset.schema.field(column).type)
 
     def batches(self, columns: list[str], where: pads.Expression) -> Iterator[pa.RecordBatch]:
         """Rows that pass the filter, in the order of files and rows, a bounded number at a time."""
@@ -61,7 +62,8 @@ def open_source(spec: Spec) -> Source:
         SpecError: If there is no such file or folder, or it is not Parquet.
         RefusedError: If there are no rows, or a column is missing or of the wrong type.
     """
-    dataset = _open_files(spec)
+    texts = {spec.source.columns.unique_id, *spec.covariates.static}
+    dataset = open_files(spec.source.uri, codes=texts)
     fragments = list(dataset.get_fragments())
     schemas = [_schema(fragment, dataset.schema) for fragment in fragments]
     keys = _spec_keys(spec)
@@ -82,22 +84,30 @@ def open_source(spec: Spec) -> Source:
     return source
 
 
-def _open_files(spec: Spec) -> pads.Dataset:
-    filesystem, root = _locate(spec.source.uri)
-    files = _parquet_files(filesystem, root, spec.source.uri)
-    # Ids and static columns repeat: dictionary codes are read in the place of texts.
-    texts = {spec.source.columns.unique_id, *spec.covariates.static}
-    options = pads.ParquetReadOptions(dictionary_columns=texts)
+def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDataset:
+    """All Parquet files at or below a path or URI; hive folders add the columns they name.
+
+    Args:
+        uri: A file or a folder, here or in an object store.
+        codes: Columns of texts that repeat: they are read as dictionary codes, and so are those in
+            the names of folders. Without any, all columns have the types that they are stored in.
+
+    Raises:
+        SpecError: If there is no such file or folder, or it is not Parquet.
+    """
+    filesystem, root = _locate(uri)
+    files = _parquet_files(filesystem, root, uri)
+    options = pads.ParquetReadOptions(dictionary_columns=set(codes))
     try:
         return pads.dataset(
             files,
             format=pads.ParquetFileFormat(read_options=options),
             filesystem=filesystem,
-            partitioning=pads.HivePartitioning.discover(infer_dictionary=True),
+            partitioning=pads.HivePartitioning.discover(infer_dictionary=bool(codes)),
             partition_base_dir=root,
         )
     except pa.ArrowInvalid:
-        raise _no_parquet(files[0]) from None
+        raise no_parquet(files[0]) from None
 
 
 def _locate(uri: str) -> tuple[fs.FileSystem, str]:
@@ -150,14 +160,15 @@ def _schema(fragment: pads.ParquetFileFragment, common: pa.Schema) -> pa.Schema:
     try:
         schema = fragment.physical_schema
     except pa.ArrowInvalid:
-        raise _no_parquet(fragment.path) from None
+        raise no_parquet(fragment.path) from None
     for name in pads.get_partition_keys(fragment.partition_expression):
         if name not in schema.names:
             schema = schema.append(common.field(name))
     return schema
 
 
-def _no_parquet(path: str) -> SpecError:
+def no_parquet(path: str) -> SpecError:
+    """The complaint about a file that is no Parquet."""
     return SpecError(
         f"source.uri: expected a Parquet file, got {path}, which is something else or incomplete."
     )
@@ -205,12 +216,12 @@ def _common_field(column: str, schemas: list[pa.Schema], key: str) -> pa.Field:
         )
     if len(kinds) == 1:
         return pa.field(column, kinds[0])
-    values = [_value_type(kind) for kind in kinds]
+    values = [value_type(kind) for kind in kinds]
     if zones and all(pa.types.is_temporal(kind) for kind in values):
         return pa.field(column, pa.timestamp("ns", zones[0]))
     if all(is_number(kind) or pa.types.is_null(kind) for kind in values):
         return pa.field(column, pa.float64())
-    if all(_is_label(kind) or pa.types.is_null(kind) for kind in values):
+    if all(is_label(kind) or pa.types.is_null(kind) for kind in values):
         return pa.field(column, pa.string())
     raise RefusedError(
         f"{key}: expected one type for column {column!r} in all files, got "
@@ -220,12 +231,12 @@ def _common_field(column: str, schemas: list[pa.Schema], key: str) -> pa.Field:
 
 def _refuse_wrong_types(source: Source) -> None:
     spec = source.spec
-    wanted = {spec.source.columns.unique_id: (_is_label, "text or whole numbers")}
-    wanted |= dict.fromkeys(spec.covariates.static, (_is_label, "text or whole numbers"))
+    wanted = {spec.source.columns.unique_id: (is_label, "text or whole numbers")}
+    wanted |= dict.fromkeys(spec.covariates.static, (is_label, "text or whole numbers"))
     wanted[spec.source.columns.y] = (is_number, "numbers")
     numbers = (*spec.covariates.past, *spec.covariates.known)
     wanted |= dict.fromkeys(numbers, (is_number, "numbers or booleans"))
-    wanted[spec.source.columns.ds] = (_is_time, "timestamps or dates")
+    wanted[spec.source.columns.ds] = (is_time, "timestamps or dates")
     if spec.source.available_at:
         wanted[spec.source.available_at] = (pa.types.is_timestamp, "timestamps")
     keys = _spec_keys(spec)
@@ -250,34 +261,9 @@ def _refuse_naive(column: str, kind: pa.DataType, key: str) -> None:
         )
 
 
-def is_number(kind: pa.DataType) -> bool:
-    """Whether values of a type can be read as float32."""
-    types = pa.types
-    return bool(
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_decimal(kind)
-        or types.is_boolean(kind)
-    )
-
-
-def _is_label(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind))
-
-
-def _is_time(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
 def _word(kind: pa.DataType) -> str:
     """A type as people call it."""
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return "text" if is_text else str(kind)
-
-
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    return "text" if is_text(kind) else str(kind)
 
 
 def before(column: str, kind: pa.DataType, bound: pd.Timestamp, timezone: str) -> pads.Expression:

@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.stores import excerpt as module
-from tasks.stores.excerpt import open_parquet, read_excerpt
+from tasks.stores.excerpt import read_excerpt
+from tasks.stores.source import open_files
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def file(tmp_path):
 
 
 def read(path):
-    return read_excerpt(open_parquet(str(path)), ["y", "ds"], "ds")
+    return read_excerpt(open_files(str(path)), ["y", "ds"], "ds")
 
 
 def test_a_small_file_is_read_as_a_whole(file, monkeypatch):
@@ -78,7 +79,7 @@ def test_folders_become_columns_that_are_named(tmp_path):
     (tmp_path / "site=x").mkdir()
     pq.write_table(pa.table({"ds": days, "y": [1.0, 2.0, 3.0]}), tmp_path / "site=x" / "a.parquet")
 
-    excerpt = read_excerpt(open_parquet(str(tmp_path)), ["site", "y", "ds"], "ds")
+    excerpt = read_excerpt(open_files(str(tmp_path)), ["site", "y", "ds"], "ds")
 
     assert excerpt.folders == {"site"}
     assert excerpt.rows["site"].to_pylist() == ["x", "x", "x"]
