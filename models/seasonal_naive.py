@@ -15,7 +15,7 @@ NAME = "seasonal_naive"
 NUM_SEASONS = 8  # of the longest season that one forecast looks back
 MIN_CHANGES = 8  # fewer say little about how far off a forecast is
 MIN_CHANGES_PER_PHASE = 12
-BATCH_SIZE = 1024  # windows in memory at once
+VALUES_AT_ONCE = 1 << 21  # in memory; eight weeks of minutes are 80,640 for one window
 CONFIG = "config.json"
 
 
@@ -72,8 +72,10 @@ class SeasonalNaive:
             origins: Slot of the last step that each forecast may see, shape `(B,)`.
         """
         quantiles = np.empty((len(series), self.horizon, len(self.quantile_levels)), np.float32)
-        for begin in range(0, len(series), BATCH_SIZE):
-            batch = slice(begin, begin + BATCH_SIZE)
+        of_forecast = self.horizon * len(self.quantile_levels)
+        size = max(1, VALUES_AT_ONCE // max(NUM_SEASONS * self.season_lengths[-1], of_forecast))
+        for begin in range(0, len(series), size):
+            batch = slice(begin, begin + size)
             quantiles[batch] = self._predict(panel, series[batch], origins[batch])
         return quantiles
 

@@ -125,7 +125,7 @@ def test_a_batch_gives_what_each_window_gives_alone(make_panel, monkeypatch):
     naive = SeasonalNaive((6, 24), horizon=12, quantile_levels=LEVELS)
     series = rng.integers(0, 5, 40)
     origins = panel.cutoff_slot - rng.integers(0, 50, 40)
-    monkeypatch.setattr(seasonal_naive, "BATCH_SIZE", 7)
+    monkeypatch.setattr(seasonal_naive, "VALUES_AT_ONCE", 1500)
 
     together = naive.predict(panel, series, origins)
 
