@@ -19,6 +19,7 @@ A row per series (`SERIES_COLUMNS`):
     infinite      rows with an infinite value
     min, max, mean, std   of the values, NaN if there are none
     flat_tail     steps of the run of equal values at the end
+    ahead         steps after the cutoff with a value of every covariate known ahead
 
 One row about all of them (`BATCH_COLUMNS`):
 
@@ -42,7 +43,7 @@ from data_contracts.vocabulary import UNIQUE_ID
 SERIES_COLUMNS = (
     UNIQUE_ID, "rows", "nulls", "observed", "first_ds", "last_ds", "history", "null_share",
     "longest_gap", "age", "duplicates", "off_grid", "infinite", "min", "max", "mean", "std",
-    "flat_tail",
+    "flat_tail", "ahead",
 )  # fmt: skip
 BATCH_COLUMNS = (
     "series", "rows", "observed", "duplicates", "off_grid", "infinite", "age", "longest_history",
@@ -51,7 +52,17 @@ BATCH_COLUMNS = (
 
 NAME = "observations"
 COUNTED = ("duplicates", "off_grid", "infinite")
-NEEDED = ("rows", "observed", "history", "null_share", "longest_gap", "age", "std", "flat_tail")
+NEEDED = (
+    "rows",
+    "observed",
+    "history",
+    "null_share",
+    "longest_gap",
+    "age",
+    "std",
+    "flat_tail",
+    "ahead",
+)
 MANY_MISSING = 0.05  # share of missing steps that a person should know of
 FEW_EQUAL = 7  # equal values in a row that surprise nobody, whatever the frequency
 CRITICAL, QUARANTINE, WARNING = Severity.CRITICAL, Severity.QUARANTINE, Severity.WARNING
@@ -232,6 +243,16 @@ SERIES_RULES = (
         "{unique_id} with {missing:,.0f} of {history:,.0f} ({null_share:.1%}).",
         explained_by=REASONS,
     ),
+    Rule(
+        "known_ahead",
+        WARNING,
+        at_least("ahead", 1),
+        "the covariates known ahead reach into the horizon",
+        "Series without {known} on any of the {horizon:,} steps after the cutoff: {count:,}, such "
+        "as {unique_id}; the mean is taken in their place, though models learned from the real "
+        "ones, so give rows for these steps or move the columns to covariates.past.",
+        explained_by=REASONS,
+    ),
 )
 
 
@@ -303,6 +324,7 @@ def _facts(spec: Spec) -> dict[str, object]:
     return {
         "uri": spec.source.uri,
         "y": spec.source.columns.y,
+        "known": " and ".join(spec.covariates.known),
         "frequency": spec.calendar.frequency,
         "timezone": spec.grid.timezone,
         "context_length": spec.context_length,

@@ -11,6 +11,7 @@ from models.panel import Bools, Floats, Ints, Panel
 
 BLOCK_ROWS = 1 << 17  # rows looked at together, few enough to stay in the cache
 COUNTS = ("rows", "nulls", "duplicates", "off_grid", "infinite")
+WHOLE = ("observed", "history", "longest_gap", "flat_tail", "ahead")
 
 
 def profile_series(panel: Panel, counts: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +27,8 @@ def profile_series(panel: Panel, counts: pd.DataFrame) -> pd.DataFrame:
         `observed` with a value; `history` from `first_ds`, the first of them, to the cutoff;
         `null_share` of the history without a value; `longest_gap` in it, the tail included;
         `age` from `last_ds`, the last with a value, to the cutoff; `flat_tail`, the run of equal
-        values that ends at `last_ds`. In the unit of the target: `min`, `max`, `mean`, and `std` of
+        values that ends at `last_ds`; `ahead`, steps after the cutoff on which every covariate
+        known ahead has a value. In the unit of the target: `min`, `max`, `mean`, and `std` of
         the population. A series that was never observed has no values, a history of 0, no age and
         a null share of 1.
     """
@@ -37,10 +39,8 @@ def profile_series(panel: Panel, counts: pd.DataFrame) -> pd.DataFrame:
         last_ds=panel.grid.timestamps(parts["last_slot"]),
     )
     profile = counts.set_index(UNIQUE_ID).join(described)
-    absent = {"observed": 0, "history": 0, "longest_gap": 0, "flat_tail": 0, "null_share": 1.0}
-    profile = profile.fillna(absent)
-    whole = ("observed", "history", "longest_gap", "flat_tail")
-    profile = profile.astype(dict.fromkeys((*COUNTS, *whole), np.int64))
+    profile = profile.fillna({"null_share": 1.0} | dict.fromkeys(WHOLE, 0))
+    profile = profile.astype(dict.fromkeys((*COUNTS, *WHOLE), np.int64))
     return profile.reset_index()[list(SERIES_COLUMNS)]
 
 
@@ -98,8 +98,16 @@ def _describe(panel: Panel, begin: int, end: int) -> dict[str, np.ndarray]:
         "longest_gap": np.maximum.reduceat(place - np.maximum.accumulate(seen), starts),
         "age": (ends - 1 - last).astype(np.float64),
         "flat_tail": _flat_tail(y, observed, last, starts),
+        "ahead": _steps_ahead(panel, begin, end),
         **_moments(y, observed, starts),
     }
+
+
+def _steps_ahead(panel: Panel, begin: int, end: int) -> Ints:
+    """Steps of the horizon on which every covariate known ahead has a value."""
+    steps = panel.indptr[begin + 1 : end + 1, None] + np.arange(-panel.horizon, 0)
+    there: Bools = ~np.isnan(panel.known[steps]).any(axis=2)
+    return there.sum(axis=1)
 
 
 def _history_rows(lengths: Ints, horizon: int) -> Bools:

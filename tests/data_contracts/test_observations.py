@@ -44,6 +44,7 @@ def profile(num_series=10, **columns):
             "mean": 9.5,
             "std": 7.0,
             "flat_tail": 6,
+            "ahead": 24,
         }
     )
     for name, values in columns.items():
@@ -54,7 +55,14 @@ def profile(num_series=10, **columns):
 def never_observed(num_series):
     """What the columns of series without any value hold."""
     nothing = dict.fromkeys(("min", "max", "mean", "std", "age"), np.nan)
-    nothing |= {"observed": 0, "history": 0, "null_share": 1.0, "longest_gap": 0, "flat_tail": 0}
+    nothing |= {
+        "observed": 0,
+        "history": 0,
+        "null_share": 1.0,
+        "longest_gap": 0,
+        "flat_tail": 0,
+        "ahead": 0,
+    }
     nothing |= {"first_ds": pd.NaT, "last_ds": pd.NaT}
     return {name: [value] * num_series for name, value in nothing.items()}
 
@@ -251,6 +259,17 @@ def test_what_is_suspicious_is_told_once_for_all_series(columns, sentence):
     verdict = validate(profile(**columns))
     assert verdict.status == "warning"
     assert sentences(verdict) == [sentence]
+
+
+def test_covariates_that_stop_at_the_cutoff_though_they_are_known_ahead_are_told():
+    covariates = {"known": ["holiday", "promotion"]}
+    verdict = validate(profile(ahead=[0, 1, 0]), covariates=covariates)
+    assert verdict.status == "warning"
+    assert sentences(verdict) == [
+        "Series without holiday and promotion on any of the 24 steps after the cutoff: 2, such as "
+        "EWR-0; the mean is taken in their place, though models learned from the real ones, so "
+        "give rows for these steps or move the columns to covariates.past."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,6 +124,20 @@ def test_columns_are_those_of_the_contract():
     assert tuple(profile_batch(profile, max_age=2).columns) == BATCH_COLUMNS
     assert str(profile["first_ds"].dtype) == "datetime64[us, UTC]"
     assert profile["rows"].tolist() == [10, 10]
+
+
+def test_a_step_counts_as_ahead_where_all_that_is_known_ahead_is_there():
+    panel = build([[1, 2], [3], [4, 5, 6]])
+    known = np.zeros((len(panel.y), 2), np.float32)
+    ends = panel.indptr[1:]
+    known[ends[0] - 1, 0] = known[ends[0] - 3, 1] = GAP
+    known[ends[1] - HORIZON : ends[1]] = GAP
+    known[: ends[0] - HORIZON] = GAP  # before the cutoff
+
+    profile = profile_series(replace(panel, known=known), counts_of([*panel.unique_ids, "x"]))
+
+    assert profile["ahead"].tolist() == [1, 0, 3, 0]
+    assert profile_series(panel, counts_of(panel.unique_ids))["ahead"].tolist() == 3 * [HORIZON]
 
 
 def test_a_series_that_was_never_observed_has_no_age_and_no_values():
