@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from flows.backend import reporting
 from flows.console import TerminalReporter
-from tasks.progress import REPORTER, stage
+from tasks.progress import LEDGER, REPORTER, stage
 
 
 @contextmanager
@@ -16,6 +16,7 @@ def session(*, verbose: bool) -> Iterator[None]:
         verbose: Show Prefect's log lines, too.
     """
     with ExitStack() as stack:
+        LEDGER.set(None)  # an earlier flow of this process may have left its own
         REPORTER.set(stack.enter_context(TerminalReporter()))
         with stage("start"):
             stack.enter_context(reporting(verbose=verbose))
