@@ -7,6 +7,7 @@ steps follow the local calendar: a daily stamp is the local midnight, whatever U
 
 from dataclasses import dataclass
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ class Grid:
     def __post_init__(self) -> None:
         try:
             offset = pd.tseries.frequencies.to_offset(self.frequency)
-        except ValueError:
+        except (ValueError, OverflowError):
             offset = None
         if offset is None or offset.n < 1:
             raise SpecError(
@@ -62,8 +63,8 @@ class Grid:
                 f"calendar.frequency: expected steps of whole microseconds, got {self.frequency!r}."
             )
         try:
-            pd.Timestamp(0, tz=self.timezone)
-        except (KeyError, ValueError):
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError, IndexError):  # whatever its file system says
             raise SpecError(
                 "calendar.timezone: expected an IANA name such as Europe/Berlin, "
                 f"got {self.timezone!r}."

@@ -7,6 +7,8 @@ import pandas as pd
 
 from data_contracts.errors import SpecError
 
+EARLIEST, LATEST = 1901, 2148  # years that every calendar of `frequency` holds whole
+
 
 def parse_moment(text: str, *, timezone: str, option: str) -> pd.Timestamp:
     """Read an ISO 8601 time; without an offset it is meant in `timezone`, without a time midnight.
@@ -27,9 +29,12 @@ def parse_moment(text: str, *, timezone: str, option: str) -> pd.Timestamp:
     """
     try:
         moment = datetime.fromisoformat(text)
+        if not EARLIEST <= moment.year <= LATEST:
+            raise ValueError
     except ValueError:
         raise SpecError(
-            f"{option}: expected a time such as 2013-10-16 or 2013-10-16T04:00Z, got {text!r}."
+            f"{option}: expected a time such as 2013-10-16 or 2013-10-16T04:00Z between "
+            f"{EARLIEST} and {LATEST}, got {text!r}."
         ) from None
     return in_utc(moment, timezone)
 

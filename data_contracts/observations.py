@@ -163,7 +163,8 @@ BATCH_RULES = (
     ),
 )
 
-REASONS = ("observed", "alive", "one_season", "few_missing", "short_gaps")
+REASONS = ("observed", "alive", "one_season", "few_missing", "short_gaps", "resolved")
+MOST_COARSE = 0.1  # smallest step between two values of single precision, per standard deviation
 SERIES_RULES = (
     Rule(
         "observed",
@@ -215,6 +216,15 @@ SERIES_RULES = (
         "no series has a gap of more than {bound:,.0f} steps",
         "{unique_id}: its longest gap is {longest_gap:,.0f} steps, at most {bound:,.0f} are "
         "accepted (contracts.max_gap).",
+        explained_by=("observed", "alive"),
+    ),
+    Rule(
+        "resolved",
+        QUARANTINE,
+        at_most("coarseness", MOST_COARSE),
+        "no series changes too little for the seven digits that are kept",
+        "{unique_id}: values around {max:g} that change by {std:g} need more than the seven "
+        "digits that are kept; subtract a constant, or write them in another unit.",
         explained_by=("observed", "alive"),
     ),
     Rule(
@@ -274,7 +284,9 @@ def validate_observations(
     """
     from data_contracts.expectations import judge  # takes seconds to import
 
-    told = profile.assign(missing=profile["history"] - profile["observed"])
+    told = profile.assign(
+        missing=profile["history"] - profile["observed"], coarseness=_coarseness(profile)
+    )
     series = judge(series_contract(spec), told)
     aside = series.quarantined
     facts = {
@@ -337,6 +349,21 @@ def _facts(spec: Spec) -> dict[str, object]:
         "shortest_season": spec.seasons[0],
         "flat": max(spec.season_length, FEW_EQUAL),
     }
+
+
+def _coarseness(profile: pd.DataFrame) -> "pd.Series[float]":
+    """Distance of neighbouring single-precision numbers at the largest value, per deviation.
+
+    A large constant counts as too coarse: nobody can tell whether it was one.
+    """
+    profile = profile.reindex(columns=["min", "max", "std"])  # one that lacks them is refused
+    largest = profile[["min", "max"]].abs().max(axis=1).astype(np.float32)
+    step = pd.Series(np.spacing(largest.to_numpy()), index=profile.index, dtype=np.float64)
+    deviation = profile["std"].astype(np.float64)
+    coarse: pd.Series[float] = (step / deviation).where(
+        deviation > 0, np.where(step > 1, np.inf, 0)
+    )
+    return coarse.where(profile["std"].notna())
 
 
 def _moment(instant: pd.Timestamp) -> str:

@@ -22,7 +22,20 @@ from data_contracts.frequency import Grid
 from data_contracts.vocabulary import quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MANY = 100_000  # steps, minutes or days beyond which a number is a slip
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                where = node.value[position][0].start_mark
+                raise yaml.YAMLError(f"the key {key!r} is there twice, in line {where.line + 1}")
+        return super().construct_mapping(node, deep=deep)
 
 
 class Part(BaseModel):
@@ -133,13 +146,13 @@ class Training(Part):
     """
 
     when: Literal["auto", "always", "never"] = "auto"
-    context_length: int | None = Field(default=None, ge=1)
+    context_length: int | None = Field(default=None, ge=1, le=MANY)
     members: int = Field(default=3, ge=1, le=32)
-    minutes: float = Field(default=10, gt=0)
-    max_epochs: int = Field(default=20, ge=1)
-    seed: int = Field(default=7, ge=0)
+    minutes: float = Field(default=10, gt=0, le=MANY)
+    max_epochs: int = Field(default=20, ge=1, le=MANY)
+    seed: int = Field(default=7, ge=0, lt=2**31)
     on: Literal["local", "gpu"] = "local"
-    max_age_days: float = Field(default=28, gt=0)
+    max_age_days: float = Field(default=28, gt=0, le=MANY)
 
 
 class Gate(Part):
@@ -152,8 +165,8 @@ class Gate(Part):
         min_coverage: Least share of actuals inside the widest interval, relative to its nominal.
     """
 
-    origins: int = Field(default=14, ge=2)
-    every: int | None = Field(default=None, ge=1)
+    origins: int = Field(default=14, ge=2, le=MANY)
+    every: int | None = Field(default=None, ge=1, le=MANY)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     min_coverage: Share = 0.8
 
@@ -170,8 +183,8 @@ class Contracts(Part):
         max_quarantine_share: Share of series in quarantine that stops the night.
     """
 
-    max_age: int | None = Field(default=None, ge=0)
-    max_gap: int | None = Field(default=None, ge=1)
+    max_age: int | None = Field(default=None, ge=0, le=MANY)
+    max_gap: int | None = Field(default=None, ge=1, le=MANY)
     max_null_share: Share = 0.5
     max_quarantine_share: Share = 0.2
 
@@ -183,8 +196,8 @@ class Spec(Part):
     source: Source
     covariates: Covariates = Covariates()
     calendar: Calendar
-    horizon: int = Field(ge=1)
-    season_lengths: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    horizon: int = Field(ge=1, le=MANY)
+    season_lengths: tuple[Annotated[int, Field(ge=1, le=MANY)], ...] = ()
     quantile_levels: tuple[float, ...] = DECILES
     candidates: tuple[str, ...] = ("attention_lstm", "multihead_lstm")
     baseline: Literal["seasonal_naive"] = "seasonal_naive"
@@ -330,7 +343,7 @@ def load_spec(path: str | Path) -> Spec:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: expected a readable YAML file, got {error}.") from None
     try:
-        fields = yaml.safe_load(text)
+        fields = yaml.load(text, Loader=_UniqueKeys)  # a safe loader, one rule stricter
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise SpecError(f"{path}: expected YAML, got a syntax error: {where}.") from None

@@ -9,6 +9,7 @@ import ctypes
 import importlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from pathlib import Path
 from data_contracts.errors import NightcastError
 
 STARTUP_SECONDS = 120
+LEFTOVER = "nightcast-run-"  # begins the name of a temporary folder; the process id follows
 QUIET = {
     # Nothing phones home, and the server's own chatter stays out of the terminal.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -66,7 +68,8 @@ def reporting(*, verbose: bool) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")  # nobody will read them there
-    with tempfile.TemporaryDirectory(prefix="nightcast-") as folder:
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=f"{LEFTOVER}{os.getpid()}-") as folder:
         port = _free_port()
         with _server(port, Path(folder)) as server:
             _import_quietly()
@@ -77,6 +80,14 @@ def reporting(*, verbose: bool) -> Iterator[None]:
                     yield
             finally:
                 del os.environ["PREFECT_API_URL"]
+
+
+def _sweep() -> None:
+    """Remove the folders of runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{LEFTOVER}*-*"):
+        owner = folder.name.removeprefix(LEFTOVER).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _configured() -> bool:

@@ -6,6 +6,7 @@ so that `nightcast --help` answers at once.
 """
 
 import functools
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -91,7 +92,10 @@ def _explain(options: Mapping[str, object]) -> None:
 
 
 def _complain(sentence: str) -> None:
-    sys.stderr.write(f"nightcast: {sentence}\n")
+    """One line for a person: without colours, native stack traces, or what a URI keeps secret."""
+    line = re.sub(r"\x1b\[[0-9;]*m", "", sentence).strip().split("\n", 1)[0]
+    line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
+    sys.stderr.write(f"nightcast: {line}\n")
 
 
 @app.command()

@@ -65,6 +65,8 @@ class TerminalReporter:
 
     def begin(self, title: str) -> Step:
         """Show a bar that pulses until the first report."""
+        if title in self._running:  # a second try
+            self._progress.remove_task(self._running[title])
         task = self._progress.add_task(title, total=None, note="")
         self._running[title] = task
 

@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 
 from data_contracts.errors import StorageError
 
-DELAYS: list[float] = [5, 30, 120]  # seconds
+DELAYS: list[float] = [2, 10, 30]  # seconds
 
 
 def may_pass_next_time(_task: Any, _task_run: Any, state: State[Any]) -> bool:

@@ -73,7 +73,7 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
     spec = load_spec(spec_path)
     if models is not None:
         spec = spec.model_copy(update={"candidates": tuple(models)})
-    _check_training(spec)
+    check_training(spec)
     instant = in_utc(as_of or _scheduled_time(), spec.grid.timezone)
     cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
     return Tonight(
@@ -87,7 +87,7 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
     )
 
 
-def _check_training(spec: Spec) -> None:
+def check_training(spec: Spec) -> None:
     """Refuse now what training would refuse in an hour."""
     for name in spec.candidates:
         check_network(name)

@@ -74,6 +74,14 @@ def folder_of_two_zones(place):
     write(place, None, source={"uri": "in"})
 
 
+def damaged_pages(place):
+    write(place, observations())
+    path = place / "in.parquet"
+    content = bytearray(path.read_bytes())
+    content[200:2000] = bytes(1800)
+    path.write_bytes(content)
+
+
 def blocked_warehouse(place):
     (place / "file").write_text("not a folder")
     write(place, observations(), warehouse="file/warehouse")
@@ -149,6 +157,25 @@ CASES = [
     pytest.param(
         lambda place: write(place, observations(), horizon=0), 2, "horizon", id="horizon of 0"
     ),
+    pytest.param(
+        lambda place: (place / "spec.yaml").write_text("horizon: 7\nhorizon: 3\n"),
+        2,
+        "'horizon' is there twice, in line 2",
+        id="a key twice",
+    ),
+    pytest.param(
+        lambda place: write(place, observations(), calendar={"frequency": "h", "timezone": ""}),
+        2,
+        "expected an IANA name",
+        id="no time zone",
+    ),
+    pytest.param(
+        spoil_rows(lambda frame: frame.assign(y=1e9 + frame["y"])),
+        1,
+        "more than the seven digits",
+        id="values too large for their changes",
+    ),
+    pytest.param(damaged_pages, 1, "got damaged data", id="damaged data"),
     pytest.param(blocked_warehouse, 2, "warehouse: cannot write", id="unwritable warehouse"),
 ]
 
@@ -178,6 +205,8 @@ def test_bad_input_is_refused_in_one_sentence(place, command, spoil, status, wor
     [
         pytest.param(["run", "none.yaml"], "no such spec file", id="no such spec"),
         pytest.param(["run", "spec.yaml", "--as-of", "soon"], "got 'soon'", id="no such time"),
+        pytest.param(["run", "spec.yaml", "--as-of", ""], "got ''", id="an empty time"),
+        pytest.param(["check", "spec.yaml", "--as-of", "9999-12-31"], "1901 and", id="too far"),
         pytest.param(["forecasts", "spec.yaml"], "published", id="nothing published yet"),
         pytest.param(["report", "spec.yaml"], "No report", id="no report yet"),
         pytest.param(["init", "none.parquet"], "none.parquet", id="nothing to propose from"),

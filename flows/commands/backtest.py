@@ -36,7 +36,7 @@ def run_backtest(
     """Train once, score everyone on the same origins, and print the table."""
     spec = load_spec(spec_path)
     zone = spec.grid.timezone
-    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of else None
+    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of is not None else None
     with session(verbose=verbose):
         from flows.backtest import backtest
 

@@ -14,6 +14,7 @@ from data_contracts.verdicts import Severity, Verdict
 from flows.console import ERR, OUT, TerminalReporter, print_json
 from tasks.progress import REPORTER, stage
 from tasks.stores.observations import read_observations
+from tasks.tonight import check_training
 
 COLOURS = {Severity.CRITICAL: "red", Severity.QUARANTINE: "yellow", Severity.WARNING: "yellow"}
 
@@ -25,10 +26,11 @@ def check_input(spec_path: Path, as_of: str | None, *, as_json: bool) -> None:
         ContractError: If a night on this input would be stopped.
     """
     spec = load_spec(spec_path)
+    check_training(spec)
     zone = spec.grid.timezone
     instant = (
         parse_moment(as_of, timezone=zone, option="--as-of")
-        if as_of
+        if as_of is not None
         else in_utc(datetime.now(UTC), zone)
     )
     with TerminalReporter() as reporter:

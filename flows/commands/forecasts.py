@@ -1,5 +1,6 @@
 """`nightcast forecasts`: read the published batch of one cutoff."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from data_contracts.errors import SpecError
 from data_contracts.moments import parse_moment
 from data_contracts.spec import Spec, load_spec
-from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, UNIQUE_ID, quantile_columns
+from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, UNIQUE_ID, quantile_column
 from flows.console import ERR, OUT, print_json
 from tasks.stores.exports import write_table
 from tasks.stores.forecasts import read_batch
@@ -27,6 +29,7 @@ def show_forecasts(
     wanted = parse_moment(cutoff, timezone=zone, option="--cutoff") if cutoff else None
     batch = read_batch(warehouse_of(spec), wanted)
     if output is not None:
+        _refuse_source(output, spec)
         write_table(batch, output)
         ERR.print(f"[green]✓[/] {batch.num_rows:,} rows in {output}", soft_wrap=True)
     elif as_json:
@@ -35,9 +38,18 @@ def show_forecasts(
         _print_head(batch.slice(0, SHOWN_ROWS).to_pylist(), batch.num_rows, spec)
 
 
+def _refuse_source(output: Path, spec: Spec) -> None:
+    """Keep an answer from replacing what it was made from."""
+    source = Path(spec.source.uri).resolve()
+    if source in (output.resolve(), *output.resolve().parents):
+        raise SpecError(
+            f"{output} is or lies in the source of this spec, {spec.source.uri}; name another file."
+        )
+
+
 def _print_head(rows: Sequence[Mapping[str, Any]], total: int, spec: Spec) -> None:
-    levels = spec.quantile_levels
-    quantiles = quantile_columns(tuple(dict.fromkeys((levels[0], 0.5, levels[-1]))))
+    found = [name for name in rows[0] if re.fullmatch(r"q\d+(_\d+)?", name)]
+    quantiles = list(dict.fromkeys((found[0], quantile_column(0.5), found[-1])))
     table = Table(title=f"{spec.name} · cutoff {rows[0][CUTOFF]:%Y-%m-%d %H:%M} UTC")
     for name in (UNIQUE_ID, DS, LEAD, *quantiles, QUALITY):
         table.add_column(name, justify="right" if name in (LEAD, *quantiles) else "left")

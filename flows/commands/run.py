@@ -28,7 +28,7 @@ def run_night(
     spec = load_spec(spec_path)
     warehouse = open_warehouse(spec)
     zone = spec.grid.timezone
-    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of else None
+    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of is not None else None
     with session(verbose=verbose):
         from flows.nightly import nightly
 

@@ -24,23 +24,21 @@ def save_panel(panel: Panel, folder: Path) -> Path:
     """Write a panel to `folder/<digest>/`, or find it there.
 
     The folder appears complete or not at all. Equal panels have equal digests, whatever files they
-    were read from.
+    were read from. A snapshot that was altered since is put aside and written anew: its name says
+    what it has to hold.
 
     Args:
         panel: What to write; may be memory-mapped.
         folder: Where the snapshots of one spec are.
-
-    Raises:
-        NightcastError: If the snapshot exists but was altered.
     """
     draft = folder / f".tmp-{uuid4().hex}"
     draft.mkdir(parents=True)
     try:
         digest = _write(panel, draft)
         snapshot = folder / digest
-        if snapshot.exists():
-            _check(snapshot)
-        else:
+        if snapshot.exists() and not _is_whole(snapshot):
+            snapshot.rename(folder / f".damaged-{uuid4().hex}")
+        if not snapshot.exists():
             _rename(draft, snapshot)
         return snapshot
     finally:
@@ -135,6 +133,14 @@ def _check(snapshot: Path) -> None:
             raise _damaged(snapshot, name, "is missing")
         if _entry(path) != entry:
             raise _damaged(snapshot, name, "was altered")
+
+
+def _is_whole(snapshot: Path) -> bool:
+    try:
+        _check(snapshot)
+    except NightcastError:
+        return False
+    return True
 
 
 def _damaged(snapshot: Path, name: str, what: str) -> NightcastError:

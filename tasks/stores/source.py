@@ -38,7 +38,11 @@ class Source:
         return value_type(self.dataset.schema.field(column).type)
 
     def batches(self, columns: list[str], where: pads.Expression) -> Iterator[pa.RecordBatch]:
-        """Rows that pass the filter, in the order of files and rows, a bounded number at a time."""
+        """Rows that pass the filter, in the order of files and rows, a bounded number at a time.
+
+        Raises:
+            RefusedError: If the content of a file is damaged.
+        """
         scanner = self.dataset.scanner(
             columns=columns,
             filter=where,
@@ -46,7 +50,15 @@ class Source:
             batch_readahead=4,
             fragment_readahead=1,
         )
-        return (batch for batch in scanner.to_batches() if batch.num_rows)
+        try:
+            yield from (batch for batch in scanner.to_batches() if batch.num_rows)
+        except (pa.ArrowInvalid, OSError) as error:
+            if isinstance(error, OSError) and "orrupt" not in str(error):
+                raise  # the storage fails, which may pass
+            raise RefusedError(
+                f"source.uri: expected sound Parquet in {self.spec.source.uri}, got damaged data "
+                f"({str(error).splitlines()[0]}); write the file again."
+            ) from None
 
     def example(self, column: str) -> object:
         """The first value of a column that is not null, None without one."""

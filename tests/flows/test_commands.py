@@ -1,6 +1,7 @@
 """What the commands say about a night that was published, to people and to programs."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -56,6 +57,27 @@ def test_forecasts_that_cannot_be_shown_are_explained(spec, arguments, words):
     assert result.exit_code in (1, 2)
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_forecasts_never_replace_what_they_were_made_from(spec, waves):
+    before = (waves / "in.parquet").read_bytes()
+
+    result = invoke("forecasts", spec, "-o", str(waves / "in.parquet"))
+
+    assert result.exit_code == 2
+    assert "source of this spec" in result.stderr
+    assert (waves / "in.parquet").read_bytes() == before
+
+
+def test_no_secret_of_a_uri_is_printed(spec, tmp_path):
+    fields = yaml.safe_load(Path(spec).read_text()) | {"warehouse": "s3://key:SECRET@bucket/folder"}
+    path = tmp_path / "secret.yaml"
+    path.write_text(yaml.safe_dump(fields))
+
+    result = invoke("run", str(path), "--as-of", AS_OF)
+
+    assert result.exit_code == 2
+    assert "SECRET" not in result.output
 
 
 def test_the_report_is_found(spec):
