@@ -12,6 +12,7 @@ from data_contracts.frequency import Grid, Ints
 from data_contracts.rules import (
     Contract,
     Rule,
+    above,
     ascending,
     at_least,
     at_most,
@@ -58,6 +59,7 @@ FAR, ABSURD = 3.0, 10.0
 
 STEPS_AFTER_CUTOFF = "steps_after_cutoff"  # as `ds` has it, NaN off the grid
 DAYS_MISFILED = "days_misfiled"  # from the date of the cutoff to `cutoff_date`
+WIDTH = "width"  # widest interval of a series over the horizon, NaN where its history is constant
 RANGES_OUTSIDE = "ranges_outside"  # distance from the history, NaN where it is not known
 
 WHICH = "{unique_id} at {ds:%Y-%m-%d %H:%M} UTC"
@@ -171,6 +173,15 @@ ROW_RULES = (
         explained_by=("complete", "expected_series"),
     ),
     Rule(
+        "some_spread",
+        WARNING,
+        above(WIDTH, 0),
+        "every series that varies has intervals with a width",
+        "Series whose quantiles are all equal although their history varies: {count:,} rows, such "
+        "as " + WHICH + "; nothing is known of how far off such a forecast may be.",
+        explained_by=("complete", "expected_series"),
+    ),
+    Rule(
         "usual_level",
         WARNING,
         at_most(RANGES_OUTSIDE, FAR),
@@ -231,6 +242,7 @@ def validate_forecasts(
         **{
             STEPS_AFTER_CUTOFF: _steps_after_cutoff(rows, spec.grid),
             DAYS_MISFILED: _days_misfiled(rows),
+            WIDTH: _widths(rows, spec, history_range),
             RANGES_OUTSIDE: _ranges_outside(rows, spec, history_range),
         }
     )
@@ -330,6 +342,16 @@ def _days_misfiled(rows: pd.DataFrame) -> Floats:
     filed = pd.to_datetime(rows[CUTOFF_DATE], utc=True)
     days = (filed - rows[CUTOFF].dt.normalize()).dt.total_seconds().abs() / 86_400
     return np.asarray(days, float)
+
+
+def _widths(rows: pd.DataFrame, spec: Spec, history: pd.DataFrame | None) -> Floats:
+    """Widest interval of the series of each row; NaN where it may well be 0, `(rows,)`."""
+    names = quantile_columns(spec.quantile_levels)
+    if history is None or len(names) == 1:
+        return np.full(len(rows), np.nan)
+    width = (rows[names[-1]] - rows[names[0]]).groupby(rows[UNIQUE_ID]).transform("max")
+    varying = history.loc[history["max"] > history["min"], UNIQUE_ID]
+    return np.where(rows[UNIQUE_ID].isin(varying), width, np.nan)
 
 
 def _ranges_outside(rows: pd.DataFrame, spec: Spec, history: pd.DataFrame | None) -> Floats:

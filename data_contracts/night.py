@@ -108,6 +108,6 @@ class Night(Record):
         if not self.published:
             return f"Nothing was published: {self.decision.reason}"
         if self.decision.outcome == "baseline":
-            return f"Published {series} from the baseline {self.model}: {self.decision.reason}"
+            return f"Published {series} from the baseline {self.model}: no model is better."
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
         return f"Published {series} by {self.model}, {what[self.decision.outcome]}."

@@ -253,9 +253,7 @@ class Spec(Part):
             source = fields.get("source")
             uri = source.get("uri") if isinstance(source, dict) else None
             if isinstance(uri, str) and uri:
-                stem = Path(uri.rstrip("/")).stem
-                name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "series"
-                fields = {**fields, "name": name}
+                fields = {**fields, "name": _plain_name(Path(uri.rstrip("/")).stem)}
         return fields
 
     @property
@@ -347,6 +345,8 @@ def load_spec(path: str | Path) -> Spec:
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise SpecError(f"{path}: expected YAML, got a syntax error: {where}.") from None
+    if isinstance(fields, dict) and not fields.get("name"):
+        fields["name"] = _plain_name(path.stem)  # two specs over one source stay apart
     return parse_spec(fields, origin=str(path))
 
 
@@ -367,6 +367,15 @@ _EXPECTED = {
     "model_type": "a mapping",
     "literal_error": "{expected}",
 }
+
+
+def _plain_name(stem: str) -> str:
+    """What a folder may be called after a file.
+
+    >>> _plain_name("Umsatz Köln 2024")
+    'Umsatz-K-ln-2024'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "series"
 
 
 def _sentence(error: dict[str, Any]) -> str:

@@ -207,7 +207,7 @@ class _Trial:
         against = " and ".join(_versus(gain, name) for name, gain in gains.items())
         guardrail = self._broken_guardrail(challenger)
         if not all(gain.at_least > 0 for gain in gains.values()):
-            self.rejected[challenger.name] = f"{against}, which is no proof"
+            self.rejected[challenger.name] = f"{against}, which is no proof of a gain"
         elif guardrail:
             self.block(challenger.name, f"{against}, but {guardrail}")
         else:
@@ -304,7 +304,10 @@ def _no_judgement(baseline: Losses, judged: Bools, rules: Rules) -> str:
     block_length = _block_length(baseline, judged)
     needed = max(MIN_ORIGINS, 2 * block_length)
     if num_origins < needed:
-        return f"the comparable origins are {num_origins}, at least {needed} are needed"
+        return (
+            f"the comparable origins are {num_origins}, at least {needed} are needed, which a "
+            "longer history or a shorter horizon gives"
+        )
     fault = _complaint(baseline, baseline, rules)
     return f"the baseline {fault}" if fault else ""
 
@@ -349,7 +352,8 @@ def _versus(gain: Gain, name: str) -> str:
     """A gain in words."""
     if gain.mean > 0:
         return f"gains {_share(gain.mean)} over the {name} (at least {_share(gain.at_least)})"
-    return f"loses {_share(-gain.mean)} against the {name} (at least {_share(-gain.at_most)})"
+    surely = f" (at least {_share(-gain.at_most)})" if gain.at_most < 0 else ""
+    return f"loses {_share(-gain.mean)} against the {name}{surely}"
 
 
 def _share(share: float) -> str:

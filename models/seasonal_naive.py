@@ -13,6 +13,7 @@ NAME = "seasonal_naive"
 # Pinball loss on the sample: pooling over phases costs 4 %, the phases of a week instead of a day
 # 6 %, 3 seasons instead of 8 another 3 %; 20 seasons gain 0.5 %.
 NUM_SEASONS = 8  # of the longest season that one forecast looks back
+MIN_CONTEXT = 64  # steps that it looks back at least, however short the season is
 MIN_CHANGES = 8  # fewer say little about how far off a forecast is
 MIN_CHANGES_PER_PHASE = 12
 VALUES_AT_ONCE = 1 << 21  # in memory; eight weeks of minutes are 80,640 for one window
@@ -73,7 +74,7 @@ class SeasonalNaive:
         """
         quantiles = np.empty((len(series), self.horizon, len(self.quantile_levels)), np.float32)
         of_forecast = self.horizon * len(self.quantile_levels)
-        size = max(1, VALUES_AT_ONCE // max(NUM_SEASONS * self.season_lengths[-1], of_forecast))
+        size = max(1, VALUES_AT_ONCE // max(self._context_length, of_forecast))
         for begin in range(0, len(series), size):
             batch = slice(begin, begin + size)
             quantiles[batch] = self._predict(panel, series[batch], origins[batch])
@@ -100,9 +101,15 @@ class SeasonalNaive:
             quantile_levels=tuple(config["quantile_levels"]),
         )
 
+    @property
+    def _context_length(self) -> int:
+        """Whole longest seasons that cover what a forecast looks back on, `L`."""
+        longest = self.season_lengths[-1]
+        return longest * max(NUM_SEASONS, -(-MIN_CONTEXT // longest))
+
     def _predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         longest = self.season_lengths[-1]
-        context = _context(panel, series, origins, length=NUM_SEASONS * longest)  # (B, L)
+        context = _context(panel, series, origins, length=self._context_length)  # (B, L)
         median = self._median(context)
         lost = np.isnan(median).any(axis=1)
         median[lost] = _last_observed(panel, series[lost], origins[lost])[:, None]

@@ -60,6 +60,7 @@ def score_table(scores: Sequence[Score]) -> Table:
     for score in scores:
         style = "bold" if score.mase == best else ""
         covered = f"{score.coverage:.0%} of {score.nominal_coverage:.0%}"
-        numbers = (f"{score.mase:.3f}", f"{score.wql:.3f}", covered, f"{score.bias:+.1%}")
+        shown = (f"{score.mase:.3f}", f"{score.wql:.3f}", covered, f"{score.bias:+.1%}")
+        numbers = ("n/a" if "nan" in number else number for number in shown)
         table.add_row(score.contender, score.role, *numbers, style=style)
     return table

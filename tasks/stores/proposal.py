@@ -17,6 +17,9 @@ LONGEST_SEASON_AS_HORIZON = 288
 USUAL_HORIZONS = {"W": 4, "Y": 1}  # where a season is far away, or a single step
 
 
+FILING = {"year", "quarter", "month", "week", "day", "hour", "date", "dt"}  # names of folders
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A spec that somebody should look over.
@@ -48,7 +51,7 @@ def propose_spec(source: str) -> Proposal:
     dataset = open_files(source)
     kinds = {column.name: value_type(column.type) for column in dataset.schema}
     ds, available_at = find_time_columns(kinds)
-    usable = [name for name, kind in kinds.items() if is_usable(kind)]
+    usable = [name for name, kind in kinds.items() if is_usable(kind) and not _is_filing(name)]
     excerpt = read_excerpt(dataset, [*usable, ds], ds)
     look = Look(excerpt, kinds, ds)
     roles = find_roles(look, available_at)
@@ -66,6 +69,11 @@ def propose_spec(source: str) -> Proposal:
     ]
     text = "\n".join(lines) + "\n"
     return Proposal(text, parse_spec(yaml.safe_load(text), origin="proposal"), tuple(roles.notes))
+
+
+def _is_filing(name: str) -> bool:
+    """Whether a column only says where a row was filed: an index of pandas, a folder by date."""
+    return name.startswith("__index_level_") or name.lower() in FILING
 
 
 def _grid(excerpt: Excerpt, step: int | None, zone: str | None, notes: list[str]) -> Grid:

@@ -266,7 +266,7 @@ def _refuse_wrong_types(source: Source) -> None:
 
 
 def _refuse_naive(column: str, kind: pa.DataType, key: str) -> None:
-    if pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None):
+    if pa.types.is_timestamp(kind) and kind.tz is None:  # a date is the same day everywhere
         raise RefusedError(
             f"{key}: expected times with a zone in column {column!r}, got {kind} without one; "
             "say in calendar.timezone which local time it is (UTC is a valid answer)."

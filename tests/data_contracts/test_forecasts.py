@@ -82,7 +82,20 @@ def test_a_good_batch_passes_without_any_finding(known):
     verdict = validate(batch(), history_range=known)
     assert verdict.findings == ()
     assert all(check.passed for check in verdict.checked)
-    assert len(verdict.checked) == 15
+    assert len(verdict.checked) == 16
+
+
+def test_a_series_without_any_spread_is_a_warning_unless_it_is_constant():
+    rows = batch()
+    columns = quantile_columns(SPEC.quantile_levels)
+    rows.loc[rows["unique_id"] == IDS[0], columns] = np.float32(12)
+
+    varying = validate(rows, history_range=history())
+    constant = validate(rows, history_range=history(low=12.0, high=12.0))
+
+    assert varying.status == "warning"
+    assert "quantiles are all equal" in varying.warnings[0].sentence
+    assert "quantiles are all equal" not in str(constant.findings)
 
 
 def test_a_good_batch_read_back_from_parquet_passes():

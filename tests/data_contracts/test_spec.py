@@ -38,10 +38,10 @@ def complaint(**changes):
 
 
 def test_three_lines_are_a_spec(tmp_path):
-    path = tmp_path / "spec.yaml"
+    path = tmp_path / "daily sales.yaml"
     path.write_text(THREE_LINES)
     spec = load_spec(path)
-    assert spec.name == "observations"
+    assert spec.name == "daily-sales", "two specs over one source do not share a warehouse"
     assert (spec.horizon, spec.quantile_levels) == (24, DECILES)
     assert spec.candidates == ("attention_lstm", "multihead_lstm")
     assert (spec.seasons, spec.season_length, spec.context_length) == ((24, 168), 168, 336)

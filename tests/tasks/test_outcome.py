@@ -77,7 +77,7 @@ def test_the_record_tells_everything_that_somebody_should_know(tonight_of, outco
     assert (night.num_series, night.qualities) == (3, {"baseline": 6})
     assert (night.snapshot, night.version, night.model) == ("5ca1ab1e", 3, "seasonal_naive")
     assert night.headline == (
-        "Published 3 series × 24 steps from the baseline seasonal_naive: No proof."
+        "Published 3 series × 24 steps from the baseline seasonal_naive: no model is better."
     )
     assert Night.model_validate_json(night.model_dump_json()) == night
 

@@ -565,7 +565,9 @@ def test_what_is_not_parquet_is_the_fault_of_the_spec(tmp_path, read, place, wor
         read(uri=place(tmp_path))
 
 
-def test_dates_are_times_only_with_a_zone(read):
+def test_dates_need_no_zone(read):
     days = [dt.date(2024, 3, 1), dt.date(2024, 3, 2)]
-    with pytest.raises(RefusedError, match=r"got date32\[day\] without one"):
-        read(frame_of(ds=days), calendar={"frequency": "D"})
+
+    extraction = read(frame_of(ds=days), calendar={"frequency": "D"})
+
+    assert [str(stamp.date()) for stamp in extraction.profile["first_ds"]] == ["2024-03-01"]
