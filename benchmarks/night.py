@@ -59,7 +59,8 @@ def main() -> int:
 def _write_spec(place: Path, *, quick: bool) -> None:
     fields = yaml.safe_load((SAMPLE / "spec.yaml").read_text())
     fields["source"]["uri"] = str(SAMPLE / "observations")
-    fields["training"] |= QUICK if quick else {}
+    if quick:
+        fields["training"] = QUICK
     (place / "spec.yaml").write_text(yaml.safe_dump(fields))
 
 
