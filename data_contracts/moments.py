@@ -39,6 +39,11 @@ def parse_moment(text: str, *, timezone: str, option: str) -> pd.Timestamp:
     return in_utc(moment, timezone)
 
 
+def parse_option(text: str | None, *, timezone: str, option: str) -> pd.Timestamp | None:
+    """The same of an option that may be left out, which is not the same as an empty one."""
+    return None if text is None else parse_moment(text, timezone=timezone, option=option)
+
+
 def in_utc(moment: datetime, timezone: str) -> pd.Timestamp:
     """The instant of a moment; one without an offset is meant in `timezone`."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))

@@ -14,7 +14,6 @@ from typing import Final
 UNIQUE_ID = "unique_id"
 DS = "ds"
 Y = "y"
-AVAILABLE_AT = "available_at"
 
 CUTOFF = "cutoff"
 CUTOFF_DATE = "cutoff_date"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_contracts.moments import parse_moment
+from data_contracts.moments import parse_option
 from data_contracts.spec import load_spec
 from flows.commands.run import score_table
 from flows.console import OUT, print_json
@@ -36,7 +36,7 @@ def run_backtest(
     """Train once, score everyone on the same origins, and print the table."""
     spec = load_spec(spec_path)
     zone = spec.grid.timezone
-    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of is not None else None
+    instant = parse_option(as_of, timezone=zone, option="--as-of")
     with session(verbose=verbose):
         from flows.backtest import backtest
 

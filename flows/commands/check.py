@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from data_contracts.errors import ContractError
-from data_contracts.moments import in_utc, parse_moment
+from data_contracts.moments import in_utc, parse_option
 from data_contracts.observations import validate_observations
 from data_contracts.spec import load_spec
 from data_contracts.verdicts import Severity, Verdict
@@ -28,11 +28,9 @@ def check_input(spec_path: Path, as_of: str | None, *, as_json: bool) -> None:
     spec = load_spec(spec_path)
     check_training(spec)
     zone = spec.grid.timezone
-    instant = (
-        parse_moment(as_of, timezone=zone, option="--as-of")
-        if as_of is not None
-        else in_utc(datetime.now(UTC), zone)
-    )
+    instant = parse_option(as_of, timezone=zone, option="--as-of")
+    if instant is None:
+        instant = in_utc(datetime.now(UTC), zone)
     with TerminalReporter() as reporter:
         REPORTER.set(reporter)
         with stage("extract") as step:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from data_contracts.errors import SpecError
-from data_contracts.moments import parse_moment
+from data_contracts.moments import parse_option
 from data_contracts.spec import Spec, load_spec
 from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, UNIQUE_ID, quantile_column
 from flows.console import ERR, OUT, print_json
@@ -26,7 +26,7 @@ def show_forecasts(
     """Print a batch, or write it to a .parquet or .csv file."""
     spec = load_spec(spec_path)
     zone = spec.grid.timezone
-    wanted = parse_moment(cutoff, timezone=zone, option="--cutoff") if cutoff else None
+    wanted = parse_option(cutoff, timezone=zone, option="--cutoff")
     batch = read_batch(warehouse_of(spec), wanted)
     if output is not None:
         _refuse_source(output, spec)

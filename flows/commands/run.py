@@ -7,11 +7,12 @@ from typing import Literal
 from rich.markup import escape
 from rich.table import Table
 
-from data_contracts.moments import in_utc, parse_moment
+from data_contracts.moments import in_utc, parse_option
 from data_contracts.night import Night, Score
 from data_contracts.spec import load_spec
 from flows.console import ERR, OUT, print_json
 from flows.session import session
+from tasks.reporting.formats import number, percent
 from tasks.stores.runs import report_path
 from tasks.stores.warehouse import open_warehouse
 
@@ -28,7 +29,7 @@ def run_night(
     spec = load_spec(spec_path)
     warehouse = open_warehouse(spec)
     zone = spec.grid.timezone
-    instant = parse_moment(as_of, timezone=zone, option="--as-of") if as_of is not None else None
+    instant = parse_option(as_of, timezone=zone, option="--as-of")
     with session(verbose=verbose):
         from flows.nightly import nightly
 
@@ -59,8 +60,7 @@ def score_table(scores: Sequence[Score]) -> Table:
     best = min(score.mase for score in scores)
     for score in scores:
         style = "bold" if score.mase == best else ""
-        covered = f"{score.coverage:.0%} of {score.nominal_coverage:.0%}"
-        shown = (f"{score.mase:.3f}", f"{score.wql:.3f}", covered, f"{score.bias:+.1%}")
-        numbers = ("n/a" if "nan" in number else number for number in shown)
+        covered = f"{percent(score.coverage, 0)} of {percent(score.nominal_coverage, 0)}"
+        numbers = (number(score.mase), number(score.wql), covered, percent(score.bias, signed=True))
         table.add_row(score.contender, score.role, *numbers, style=style)
     return table
