@@ -88,7 +88,7 @@ def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
     """Read a window: scale it, cut it into patches, walk over them, and ask about the horizon."""
     inputs = network_inputs(settings)
     length, size, units = settings.context_length, settings.patch_length, settings.units
-    scaling = InstanceScaling(settings.scaling, size)
+    scaling = InstanceScaling(settings.scaling, settings.season)
     scaled, center, scale = scaling(inputs["context"], inputs["observed"])
     seen = ops.cast(inputs["observed"], "float32")
     patches = Patching(size)(ops.expand_dims(scaled, -1))[..., 0]  # (B, T, p)

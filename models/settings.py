@@ -12,7 +12,7 @@ class TrainingSettings:
         context_length: Steps that it reads, `L`.
         horizon: Steps that it forecasts, `H`.
         quantile_levels: Ascending, strictly between 0 and 1, `Q` of them.
-        season_lengths: In steps, ascending; the shortest is the length of a patch.
+        season_lengths: In steps, ascending.
         members: Networks that are trained from different seeds and combined by the median.
         minutes: Budget of all members together; a safety stop that a usual training does not meet.
         max_epochs: Passes over `windows_per_epoch` windows per member, at the most.
@@ -22,11 +22,13 @@ class TrainingSettings:
         dropout: Share of activations that training leaves out.
         batch_size: Windows per step of the optimizer.
         windows_per_epoch: Windows drawn for one epoch, fewer where the panel has fewer.
-        aligned_share: Share of the windows whose origin lies a whole number of patches before the
+        aligned_share: Share of the windows whose origin lies a whole number of seasons before the
             end of training. A nightly forecast is always made at the same hour; the other windows
             keep the network usable from any.
         learning_rate: At its highest.
         scalings: Methods of `InstanceScaling`; members take them in turn.
+        patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
+            network that goes step by step.
     """
 
     network: str
@@ -46,11 +48,17 @@ class TrainingSettings:
     aligned_share: float = 0.8
     learning_rate: float = 3e-3
     scalings: tuple[str, ...] = ("last_season", "mean_std")
+    patch: int | None = None
+
+    @property
+    def season(self) -> int:
+        """The shortest season, as far as the context holds one, in steps."""
+        return min(*self.season_lengths, self.context_length)
 
     @property
     def patch_length(self) -> int:
-        """Steps per token, `p`: the shortest season, as far as the context holds one."""
-        return min(*self.season_lengths, self.context_length)
+        """Steps per token, `p`."""
+        return min(self.patch or self.season, self.context_length)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class NetworkSettings:
         known_means, known_scales: Per covariate known ahead, `K` of each.
         static_sizes: Codes per static column, the unknown included, `C` of them.
         scaling: Method of `InstanceScaling`.
+        patch: As in `TrainingSettings`.
     """
 
     context_length: int
@@ -79,11 +88,17 @@ class NetworkSettings:
     num_heads: int = 8
     dropout: float = 0.1
     scaling: str = "mean_std"
+    patch: int | None = None
+
+    @property
+    def season(self) -> int:
+        """The shortest season, as far as the context holds one, in steps."""
+        return min(*self.season_lengths, self.context_length)
 
     @property
     def patch_length(self) -> int:
-        """Steps per token, `p`: the shortest season, as far as the context holds one."""
-        return min(*self.season_lengths, self.context_length)
+        """Steps per token, `p`."""
+        return min(self.patch or self.season, self.context_length)
 
     @property
     def num_tokens(self) -> int:

@@ -196,7 +196,7 @@ class _Run:
 
     def _draw(self, size: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
         series, origins = self._training.draw(size, rng)
-        every = self._settings.patch_length
+        every = self._settings.season
         aligned = self._training.align(series, origins, anchor=self._anchor, every=every)
         return series, np.where(rng.random(size) < self._settings.aligned_share, aligned, origins)
 
@@ -288,7 +288,7 @@ def split_origins(
         RefusedError: If no series has a window that ends by `train_until`.
     """
     horizon = settings.horizon
-    stride = settings.patch_length
+    stride = settings.season
     lengths = np.maximum(panel.lengths - (panel.cutoff_slot - train_until), 0)
     least = np.minimum(settings.context_length, np.maximum(stride, lengths // 2))
     first = panel.first_slots + least - 1
@@ -355,4 +355,5 @@ def _network_settings(
         units=settings.units,
         num_heads=settings.num_heads,
         dropout=settings.dropout,
+        patch=settings.patch,
     )
