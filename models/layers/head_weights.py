@@ -27,11 +27,12 @@ class HeadWeights(keras.layers.Layer):
     Call arguments:
         queries: Shape `(B, J, W)`; query `j` stands `j + 1` tokens after the last key.
         keys: Shape `(B, T, U)`.
-        mask: Optional, shape `(B, T)`; keys where it is False get no weight. Where it is False
-            everywhere all keys weigh the same.
+        keys_mask: Optional, shape `(B, T)`; keys where it is False get no weight.
+        queries_mask: Optional, shape `(B, J)`; queries where it is False look at nothing.
 
     Returns:
-        Weights, shape `(B, N, J, T)`; they sum to 1 over `T`.
+        Weights, shape `(B, N, J, T)`; they sum to 1 over `T`, or are all 0 where a query may look
+        at nothing.
 
     Raises:
         ValueError: If a size is not positive.
@@ -80,17 +81,27 @@ class HeadWeights(keras.layers.Layer):
         return np.stack([2.0 * (lag % season == 0) for season in seasons]).astype("float32")
 
     @override
-    def call(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        keys_mask: Tensor | None = None,
+        queries_mask: Tensor | None = None,
+    ) -> Tensor:
         asked = ops.einsum("bjw,wnk->bjnk", queries, self.query_kernel) + self.query_bias
         offered = ops.einsum("btu,unk->btnk", keys, self.key_kernel) + self.key_bias
         scores = ops.einsum("bjnk,btnk->bnjt", asked, offered) / self.key_dim**0.5
         if self.lags:
             scores = scores + self.position_bias
-        return softmax_over_time(scores, mask)
+        return softmax_over_time(scores, keys_mask, queries_mask)
 
     @override
     def compute_output_shape(
-        self, queries_shape: Shape, keys_shape: Shape, mask_shape: Shape | None = None
+        self,
+        queries_shape: Shape,
+        keys_shape: Shape,
+        keys_mask_shape: Shape | None = None,
+        queries_mask_shape: Shape | None = None,
     ) -> Shape:
         return queries_shape[0], self.num_heads, queries_shape[1], keys_shape[1]
 

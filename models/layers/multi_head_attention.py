@@ -28,10 +28,12 @@ class MultiHeadAttention(keras.layers.Layer):
     Call arguments:
         queries: Shape `(B, J, W)`.
         states: Keys and values, shape `(B, T, U)`.
-        mask: Optional, shape `(B, T)`; states where it is False are not looked at.
+        states_mask: Optional, shape `(B, T)`; states where it is False are not looked at.
+        queries_mask: Optional, shape `(B, J)`; queries where it is False look at nothing.
 
     Returns:
-        Summaries, shape `(B, J, W)`.
+        Summaries, shape `(B, J, W)`; the bias of the last projection alone where a query may look
+        at nothing.
 
     Raises:
         ValueError: If a size is not positive.
@@ -39,7 +41,9 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def __init__(self, num_heads: int, key_dim: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.head_weights = HeadWeights(num_heads, key_dim, seed=seed, name="head_weights")
+        self.head_weights = HeadWeights(
+            num_heads, key_dim, seed=seed, name="head_weights", dtype=self.dtype_policy
+        )
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.seed = seed
@@ -60,15 +64,26 @@ class MultiHeadAttention(keras.layers.Layer):
         self.output_bias = self.add_weight((width,), "zeros", name="output_bias")
 
     @override
-    def call(self, queries: Tensor, states: Tensor, mask: Tensor | None = None) -> Tensor:
-        weights = self.head_weights(queries, states, mask)  # (B, N, J, T)
+    def call(
+        self,
+        queries: Tensor,
+        states: Tensor,
+        states_mask: Tensor | None = None,
+        queries_mask: Tensor | None = None,
+    ) -> Tensor:
+        masks = {"keys_mask": states_mask, "queries_mask": queries_mask}
+        weights = self.head_weights(queries, states, **masks)  # (B, N, J, T)
         values = ops.einsum("btu,unk->btnk", states, self.value_kernel) + self.value_bias
         heads = ops.einsum("bnjt,btnk->bjnk", weights, values)
         return ops.einsum("bjnk,nkw->bjw", heads, self.output_kernel) + self.output_bias
 
     @override
     def compute_output_shape(
-        self, queries_shape: Shape, states_shape: Shape, mask_shape: Shape | None = None
+        self,
+        queries_shape: Shape,
+        states_shape: Shape,
+        states_mask_shape: Shape | None = None,
+        queries_mask_shape: Shape | None = None,
     ) -> Shape:
         return queries_shape
 

@@ -28,11 +28,11 @@ class TemporalAttention(keras.layers.Layer):
     Call arguments:
         queries: Shape `(B, J, W)`.
         states: Shape `(B, T, U)`.
-        mask: Optional, shape `(B, T)`; tokens where it is False get no weight. Where it is False
-            everywhere all tokens weigh the same.
+        states_mask: Optional, shape `(B, T)`; tokens where it is False get no weight.
 
     Returns:
-        Weights, shape `(B, F, J, T)`; they sum to 1 over `T`.
+        Weights, shape `(B, F, J, T)`; they sum to 1 over `T`, or are all 0 where no token may be
+        looked at.
 
     Raises:
         ValueError: If a size is not positive.
@@ -63,16 +63,16 @@ class TemporalAttention(keras.layers.Layer):
         )
 
     @override
-    def call(self, queries: Tensor, states: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, queries: Tensor, states: Tensor, states_mask: Tensor | None = None) -> Tensor:
         asked = ops.expand_dims(ops.matmul(queries, self.query_kernel), axis=2)  # (B, J, 1, units)
         offered = ops.expand_dims(ops.matmul(states, self.state_kernel), axis=1)  # (B, 1, T, units)
         energy = ops.tanh(asked + offered + self.bias)
         scores = ops.einsum("bjtu,uf->bfjt", energy, self.score_kernel)
-        return softmax_over_time(scores, mask)
+        return softmax_over_time(scores, states_mask)
 
     @override
     def compute_output_shape(
-        self, queries_shape: Shape, states_shape: Shape, mask_shape: Shape | None = None
+        self, queries_shape: Shape, states_shape: Shape, states_mask_shape: Shape | None = None
     ) -> Shape:
         return queries_shape[0], self.num_features, queries_shape[1], states_shape[1]
 
