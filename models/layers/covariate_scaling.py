@@ -1,9 +1,10 @@
-"""Standardisation of covariates by constants that are kept with the network."""
+"""Standardisation of covariates by constants that are kept among the weights."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 from typing_extensions import override
 
@@ -19,6 +20,7 @@ class CovariateScaling(keras.layers.Layer):
         scales: Standard deviations, positive, as many.
         limit: Standardised values are cut at plus and minus this, so that a broken sensor cannot
             carry the network out of the range it has seen.
+        dtype: In which it computes; not left to a policy of mixed precision.
 
     Call arguments:
         covariates: Values with NaN where missing, shape `(..., F)`.
@@ -31,24 +33,39 @@ class CovariateScaling(keras.layers.Layer):
     """
 
     def __init__(
-        self, means: Sequence[float], scales: Sequence[float], limit: float = 5.0, **kwargs: Any
+        self,
+        means: Sequence[float],
+        scales: Sequence[float],
+        limit: float = 5.0,
+        dtype: Any = "float32",
+        **kwargs: Any,
     ) -> None:
         if len(means) != len(scales) or any(scale <= 0 for scale in scales):
             raise ValueError(
                 "Expected a positive scale per mean, "
                 f"got means={list(means)} and scales={list(scales)}."
             )
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, **kwargs)
         self.means = [float(mean) for mean in means]
         self.scales = [float(scale) for scale in scales]
         self.limit = limit
 
     @override
+    def build(self, covariates_shape: Shape) -> None:
+        self.mean = self._add_constants(self.means, "mean")
+        self.scale = self._add_constants(self.scales, "scale")
+
+    def _add_constants(self, constants: list[float], name: str) -> Any:
+        """Kept as weights, so that networks of the same shapes differ in their weights alone."""
+        start = np.asarray(constants, np.float32)
+        return self.add_weight(
+            start.shape, lambda shape, dtype: ops.cast(start, dtype), trainable=False, name=name
+        )
+
+    @override
     def call(self, covariates: Tensor) -> Tensor:
-        means = ops.convert_to_tensor(self.means, dtype=covariates.dtype)
-        scales = ops.convert_to_tensor(self.scales, dtype=covariates.dtype)
-        filled = ops.where(ops.isnan(covariates), means, covariates)
-        return ops.clip((filled - means) / scales, -self.limit, self.limit)
+        filled = ops.where(ops.isnan(covariates), self.mean, covariates)
+        return ops.clip((filled - self.mean) / self.scale, -self.limit, self.limit)
 
     @override
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -9,21 +9,27 @@ from typing_extensions import override
 from models.layers import Shape, Tensor
 
 METHODS = ("mean_std", "mean_abs", "last_season")
+MAX_LOG_GAIN = 3.0  # a learned gain can neither vanish nor explode
 
 
 @keras.saving.register_keras_serializable(package="nightcast")
 class InstanceScaling(keras.layers.Layer):
     """Bring every window to a common level and spread, from its observed context alone.
 
-    `mean_std` subtracts the mean and divides by the standard deviation (Kim et al., 2022, without
-    the learned affine map); `mean_abs` divides by the mean absolute value and keeps zero at zero
-    (Salinas et al., 2020); `last_season` subtracts the mean of the last season and divides by the
-    root mean square of what remains, for levels that drift. A context that is constant, or that
-    holds nothing, is left in its unit.
+    `mean_std` subtracts the mean and divides by the standard deviation (Kim et al., 2022);
+    `mean_abs` divides by the mean absolute value and keeps zero at zero (Salinas et al., 2020);
+    `last_season` subtracts the mean of the last season and divides by the root mean square of what
+    remains, for levels that drift. A context that is constant, or that holds nothing, is left in
+    its unit.
 
     Args:
         method: `mean_std`, `mean_abs` or `last_season`.
         season_length: Steps of the last season; only `last_season` asks for it.
+        affine: Whether the scaled values are then multiplied by a learned gain and moved by a
+            learned bias (Kim et al., 2022), which start at 1 and 0. Both are part of the center and
+            the scale that are returned, so that the way back undoes them too. The gain stays
+            between 1/20 and 20.
+        dtype: In which it computes; not left to a policy of mixed precision.
 
     Call arguments:
         context: Values, shape `(B, L)`.
@@ -37,15 +43,29 @@ class InstanceScaling(keras.layers.Layer):
         ValueError: If the method is none of these, or the season is not positive.
     """
 
-    def __init__(self, method: str = "mean_std", season_length: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        method: str = "mean_std",
+        season_length: int = 1,
+        affine: bool = False,
+        dtype: Any = "float32",
+        **kwargs: Any,
+    ) -> None:
         if method not in METHODS or season_length < 1:
             raise ValueError(
                 f"Expected method to be one of {', '.join(METHODS)} and season_length >= 1, "
                 f"got {method!r} and {season_length}."
             )
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, **kwargs)
         self.method = method
         self.season_length = season_length
+        self.affine = affine
+
+    @override
+    def build(self, context_shape: Shape, observed_shape: Shape) -> None:
+        if self.affine:
+            self.log_gain = self.add_weight((1,), "zeros", name="log_gain")
+            self.bias = self.add_weight((1,), "zeros", name="bias")
 
     @override
     def call(self, context: Tensor, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,6 +79,10 @@ class InstanceScaling(keras.layers.Layer):
             spread = ops.sqrt(_mean(ops.square(context - center), weights))
         # Rounding leaves a constant context with a spread of about 1e-7 of its size.
         scale = ops.where(spread > 1e-5 * size, spread, ops.ones_like(spread))
+        if self.affine:
+            # gain * (context - center) / scale + bias, as another center and scale.
+            scale = scale * ops.exp(-MAX_LOG_GAIN * ops.tanh(self.log_gain / MAX_LOG_GAIN))
+            center = center - self.bias * scale
         return weights * (context - center) / scale, center, scale
 
     def _level(self, context: Tensor, weights: Tensor, mean: Tensor) -> Tensor:
@@ -75,7 +99,7 @@ class InstanceScaling(keras.layers.Layer):
 
     @override
     def get_config(self) -> dict[str, Any]:
-        own = {"method": self.method, "season_length": self.season_length}
+        own = {"method": self.method, "season_length": self.season_length, "affine": self.affine}
         return {**super().get_config(), **own}
 
 
@@ -89,6 +113,9 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 class InverseScaling(keras.layers.Layer):
     """Bring scaled values back to the unit of their window.
 
+    Args:
+        dtype: In which it computes; not left to a policy of mixed precision.
+
     Call arguments:
         scaled: Values, shape `(B, H, Q)`.
         center, scale: As from `InstanceScaling`, shape `(B, 1)` each.
@@ -96,6 +123,9 @@ class InverseScaling(keras.layers.Layer):
     Returns:
         `scaled * scale + center`, shape `(B, H, Q)`.
     """
+
+    def __init__(self, dtype: Any = "float32", **kwargs: Any) -> None:
+        super().__init__(dtype=dtype, **kwargs)
 
     @override
     def call(self, scaled: Tensor, center: Tensor, scale: Tensor) -> Tensor:

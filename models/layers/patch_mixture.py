@@ -19,6 +19,7 @@ class PatchMixture(keras.layers.Layer):
 
     Args:
         per_step: Whether each step of a patch has weights of its own.
+        dtype: In which it computes; not left to a policy of mixed precision.
 
     Call arguments:
         weights: Attention, shape `(B, N, J, T)`, or `(B, N * p, J, T)` where `per_step`.
@@ -29,8 +30,8 @@ class PatchMixture(keras.layers.Layer):
         Mean and standard deviation under the weights, shape `(B, J, p, N)` each.
     """
 
-    def __init__(self, per_step: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, per_step: bool = False, dtype: Any = "float32", **kwargs: Any) -> None:
+        super().__init__(dtype=dtype, **kwargs)
         self.per_step = per_step
 
     @override

@@ -19,6 +19,7 @@ class Patching(keras.layers.Layer):
     Args:
         patch_length: Steps per patch, `p`.
         whole: `last` for a context, `first` for a horizon.
+        dtype: In which it computes; not left to a policy of mixed precision.
 
     Call arguments:
         steps: Features per step, shape `(B, S, F)`.
@@ -31,13 +32,15 @@ class Patching(keras.layers.Layer):
         ValueError: If an argument is out of range, or a context has no whole patch.
     """
 
-    def __init__(self, patch_length: int, whole: str = "last", **kwargs: Any) -> None:
+    def __init__(
+        self, patch_length: int, whole: str = "last", dtype: Any = "float32", **kwargs: Any
+    ) -> None:
         if patch_length < 1 or whole not in ("first", "last"):
             raise ValueError(
                 f"Expected patch_length >= 1 and whole to be 'first' or 'last', "
                 f"got {patch_length=} and {whole=}."
             )
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, **kwargs)
         self.patch_length = patch_length
         self.whole = whole
 

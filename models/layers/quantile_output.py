@@ -19,6 +19,7 @@ class QuantileOutput(keras.layers.Layer):
 
     Args:
         levels: Quantile levels, ascending, `Q` of them.
+        dtype: In which it computes; not left to a policy of mixed precision.
 
     Call arguments:
         free: Any numbers, shape `(..., Q)`.
@@ -32,11 +33,11 @@ class QuantileOutput(keras.layers.Layer):
         ValueError: If the levels do not ascend between 0 and 1.
     """
 
-    def __init__(self, levels: Sequence[float], **kwargs: Any) -> None:
+    def __init__(self, levels: Sequence[float], dtype: Any = "float32", **kwargs: Any) -> None:
         levels = [float(level) for level in levels]
         if not levels or levels != sorted(set(levels)) or not 0 < levels[0] <= levels[-1] < 1:
             raise ValueError(f"Expected levels that ascend between 0 and 1, got {levels}.")
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, **kwargs)
         self.levels = levels
         self.middle = min(range(len(levels)), key=lambda at: abs(levels[at] - 0.5))
 

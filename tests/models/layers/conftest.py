@@ -1,3 +1,4 @@
+import contextlib
 import inspect
 
 import keras
@@ -16,7 +17,7 @@ def _parts(outputs):
 
 @pytest.fixture
 def check_layer(tmp_path):
-    """What every layer owes: shapes, finite values, a config, a file and gradients."""
+    """What every layer owes: shapes, finite values, a config, a file, precision and gradients."""
 
     def check(layer, *arrays):
         inputs = [_symbolic(array) for array in arrays]
@@ -38,10 +39,43 @@ def check_layer(tmp_path):
         for left, right in zip(outputs, _parts(loaded(list(arrays))), strict=True):
             np.testing.assert_array_equal(left, right)
 
+        _check_mixed_precision(layer, arrays, outputs)
         _check_that_it_learns(layer, arrays)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     return check
+
+
+@contextlib.contextmanager
+def _policy(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture
+def mixed_precision():
+    """Everything is built under a policy of mixed precision while the test runs."""
+    with _policy("mixed_bfloat16"):
+        yield
+
+
+def _check_mixed_precision(layer, arrays, exact):
+    """With the same weights a policy of mixed precision rounds, and no more than that."""
+    config = {name: value for name, value in layer.get_config().items() if name != "dtype"}
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        with _policy(policy):
+            rough = type(layer).from_config(config)
+            rough(*arrays)
+            rough.set_weights(layer.get_weights())
+            outputs = _parts(rough(*arrays))
+        for expected, part in zip(exact, outputs, strict=True):
+            assert part.dtype == rough.compute_dtype
+            size = np.abs(expected).max(initial=1e-6)
+            np.testing.assert_allclose(part.astype("float32"), expected, atol=0.05 * size)
 
 
 def _check_that_it_learns(layer, arrays):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from models.layers.instance_scaling import InstanceScaling, InverseScaling
+from models.layers.instance_scaling import METHODS, InstanceScaling, InverseScaling
 
 CONTEXT = np.array([[1, 3, 5, 100], [4, 4, 4, 4], [7, 8, 9, 9]], "float32")
 OBSERVED = np.array([[1, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]], bool)
+
+methods = pytest.mark.parametrize("method", METHODS)
 
 
 def test_mean_and_deviation_of_the_observed_steps_by_hand(check_layer):
@@ -43,7 +45,7 @@ def test_a_constant_and_an_empty_context_keep_their_unit():
     np.testing.assert_allclose(np.asarray(scaled)[1:], np.zeros((2, 4)))
 
 
-@pytest.mark.parametrize("method", ["mean_std", "mean_abs", "last_season"])
+@methods
 def test_the_inverse_brings_back_what_was_observed(check_layer, method):
     scaled, center, scale = (
         np.asarray(part) for part in InstanceScaling(method)(CONTEXT, OBSERVED)
@@ -52,6 +54,46 @@ def test_the_inverse_brings_back_what_was_observed(check_layer, method):
     back = check_layer(InverseScaling(), scaled[..., None], center, scale)[..., 0]
 
     np.testing.assert_allclose(back[OBSERVED], CONTEXT[OBSERVED], rtol=1e-6)
+
+
+def _with_affine(method, log_gain, bias):
+    layer = InstanceScaling(method, affine=True)
+    layer.build(CONTEXT.shape, OBSERVED.shape)
+    layer.set_weights([np.array([log_gain]), np.array([bias])])
+    return layer
+
+
+@methods
+def test_a_learned_gain_and_bias_start_by_changing_nothing(check_layer, method):
+    plain = InstanceScaling(method)(CONTEXT, OBSERVED)
+
+    affine = check_layer(InstanceScaling(method, affine=True), CONTEXT, OBSERVED)
+
+    for left, right in zip(plain, affine, strict=True):
+        np.testing.assert_array_equal(np.asarray(left), right)
+
+
+@methods
+def test_a_learned_gain_and_bias_are_undone_by_the_inverse(check_layer, method):
+    layer = _with_affine(method, log_gain=0.5, bias=-2.0)
+    plain = np.asarray(InstanceScaling(method)(CONTEXT, OBSERVED)[0])
+
+    scaled, center, scale = check_layer(layer, CONTEXT, OBSERVED)
+
+    gain = np.exp(3 * np.tanh(0.5 / 3))
+    np.testing.assert_allclose(scaled, (gain * plain - 2) * OBSERVED, rtol=1e-4)
+    back = np.asarray(InverseScaling()(scaled[..., None], center, scale))[..., 0]
+    np.testing.assert_allclose(back[OBSERVED], CONTEXT[OBSERVED], rtol=1e-5)
+
+
+@pytest.mark.parametrize("log_gain", [-1e6, 1e6], ids=["vanishing", "exploding"])
+def test_no_learned_gain_ever_loses_the_way_back(log_gain):
+    layer = _with_affine("mean_std", log_gain=log_gain, bias=1.0)
+
+    scaled, center, scale = (np.asarray(part) for part in layer(CONTEXT, OBSERVED))
+
+    back = np.asarray(InverseScaling()(scaled[..., None], center, scale))[..., 0]
+    np.testing.assert_allclose(back[OBSERVED], CONTEXT[OBSERVED], rtol=1e-4)
 
 
 def test_values_that_were_not_observed_do_not_count():
