@@ -137,7 +137,11 @@ class Training(Part):
     Attributes:
         when: `auto` trains without a champion or with one older than `max_age_days`.
         context_length: Steps that a network reads; None takes what is usual for the frequency.
-        members: Networks per forecaster, trained from different seeds and combined by the median.
+        patch_length: Steps that a network reads as one token; None takes the shortest season, 1 is
+            the classic network that goes step by step.
+        members: Networks per forecaster, trained from different seeds.
+        combine: How members become one forecast: by the `median`, or by `weights` that are learned
+            on held-out windows.
         minutes: Budget of one night's training, all candidates together.
         max_epochs: Passes over the sampled windows, at the most; training stops early before that.
         seed: Where all randomness starts.
@@ -147,7 +151,9 @@ class Training(Part):
 
     when: Literal["auto", "always", "never"] = "auto"
     context_length: int | None = Field(default=None, ge=1, le=MANY)
+    patch_length: int | None = Field(default=None, ge=1, le=MANY)
     members: int = Field(default=3, ge=1, le=32)
+    combine: Literal["median", "weights"] = "median"
     minutes: float = Field(default=10, gt=0, le=MANY)
     max_epochs: int = Field(default=20, ge=1, le=MANY)
     seed: int = Field(default=7, ge=0, lt=2**31)

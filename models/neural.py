@@ -1,4 +1,4 @@
-"""A forecaster made of networks: several members whose quantiles are combined by the median."""
+"""A forecaster made of networks: several members whose quantiles become one forecast."""
 
 import importlib
 import json
@@ -10,32 +10,45 @@ from typing import Any
 
 import numpy as np
 
+from models.curves import Curve
+from models.fusion import combine
 from models.panel import Floats, Ints, Panel
-from models.settings import TrainingSettings
+from models.settings import Member, NetworkSettings, TrainingSettings
 from models.support import Support
 from models.window_inputs import Arrays, Features, WindowReader
+from models.workbench import workbench
 
 BATCH_SIZE = 256
+WINDOWS_AT_ONCE = 16 * BATCH_SIZE  # of which the forecasts of all members are in memory
 CONFIG = "config.json"
+FORMAT = 2  # grows when a forecaster that was saved before can no longer be read
 
 
 @dataclass(frozen=True, eq=False)
 class NeuralForecaster:
-    """Quantiles of the next `horizon` steps, by the median over networks.
+    """Quantiles of the next `horizon` steps, combined from several networks.
 
     Attributes:
         settings: What was trained.
         features: What the networks read beside the target.
-        networks: The members, each a `keras.Model`.
+        sizes: What all networks have in common.
+        members: What is special about each network.
+        networks: The networks, each a `keras.Model`.
         support: Which values the target can take.
         trained_until: Slot of the last step that training saw.
+        weights: Of the members; empty where they are combined by the median.
+        curves: How the training of each member went.
     """
 
     settings: TrainingSettings
     features: Features
+    sizes: NetworkSettings
+    members: tuple[Member, ...]
     networks: tuple[Any, ...]
     support: Support
     trained_until: int | None
+    weights: tuple[float, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     @property
     def name(self) -> str:
@@ -73,12 +86,27 @@ class NeuralForecaster:
         Raises:
             SpecError: If the panel lacks a covariate.
         """
-        quantiles = np.empty((len(series), self.horizon, len(self.quantile_levels)), np.float32)
-        for rows, arrays in self._batches(panel, series, origins):
-            members = [np.asarray(network.predict_on_batch(arrays)) for network in self.networks]
-            combined = np.sort(np.median(np.stack(members), axis=0), axis=-1)
-            quantiles[rows] = combined[: rows.stop - rows.start]
+        shape = len(self.networks), len(series), self.horizon, len(self.quantile_levels)
+        quantiles = np.empty(shape[1:], np.float32)
+        readers = self._readers(panel)
+        for begin in range(0, len(series), WINDOWS_AT_ONCE):
+            rows = slice(begin, begin + WINDOWS_AT_ONCE)
+            forecasts = np.empty((shape[0], *quantiles[rows].shape), np.float32)
+            for length, reader in readers.items():
+                inputs = list(_batches(reader, series[rows], origins[rows]))
+                for number, member in enumerate(self.members):
+                    if member.context_length == length:
+                        self._forecast(number, inputs, forecasts[number])
+            quantiles[rows] = combine(forecasts, self.weights)
         return self.support.fit(quantiles)
+
+    def _forecast(self, number: int, inputs: list[tuple[slice, Arrays]], result: Floats) -> None:
+        """Let one member forecast some batches into a result of shape `(B, H, Q)`."""
+        member = self.members[number]
+        with workbench(member.network, self.sizes.of(member)) as bench:
+            bench.put(self.networks[number])
+            for rows, arrays in inputs:
+                result[rows] = bench.predict(arrays)[: rows.stop - rows.start]
 
     def attention(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Where the first member looked: weights per head, patch of the horizon and past patch.
@@ -90,29 +118,19 @@ class NeuralForecaster:
 
         network = self.networks[0]
         looking = keras.Model(network.input, network.get_layer("attention").output)
+        reader = self._readers(panel)[self.members[0].context_length]
         parts = [
             np.asarray(looking.predict_on_batch(arrays))[: rows.stop - rows.start]
-            for rows, arrays in self._batches(panel, series, origins)
+            for rows, arrays in _batches(reader, series, origins)
         ]
         return np.concatenate(parts)
 
-    def _batches(self, panel: Panel, series: Ints, origins: Ints) -> Iterator[tuple[slice, Arrays]]:
-        """Rows of the result and inputs for them; the last batch is filled up to full size.
-
-        With one size a network is compiled once, and a forecast does not depend on how many others
-        are made beside it.
-        """
-        reader = WindowReader(
-            panel,
-            self.features,
-            context_length=self.settings.context_length,
-            horizon=self.horizon,
-        )
-        for begin in range(0, len(series), BATCH_SIZE):
-            rows = slice(begin, min(begin + BATCH_SIZE, len(series)))
-            filled = np.minimum(np.arange(begin, begin + BATCH_SIZE), len(series) - 1)
-            arrays, _ = reader.read(series[filled], origins[filled])
-            yield rows, arrays
+    def _readers(self, panel: Panel) -> dict[int, WindowReader]:
+        """One per context length."""
+        return {
+            length: WindowReader(panel, self.features, context_length=length, horizon=self.horizon)
+            for length in {member.context_length for member in self.members}
+        }
 
     def save(self, folder: Path) -> None:
         """Write `config.json` and one `member-N.keras` per member into a new folder."""
@@ -123,8 +141,13 @@ class NeuralForecaster:
             network.save(folder / f"member-{number}.keras")
         config = {
             "forecaster": "neural",
+            "format": FORMAT,
             "settings": asdict(self.settings),
             "features": asdict(self.features),
+            "sizes": asdict(self.sizes),
+            "members": [asdict(member) for member in self.members],
+            "weights": self.weights,
+            "curves": [asdict(curve) for curve in self.curves],
             "support": asdict(self.support),
             "trained_until": self.trained_until,
             "packages": {"keras": keras.__version__, "backend": keras.backend.backend()},
@@ -135,17 +158,36 @@ class NeuralForecaster:
     def load(cls, folder: Path) -> "NeuralForecaster":
         """Read what `save` wrote."""
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        settings = TrainingSettings(**_tuples(config["settings"]))
+        written = config.get("format", 1)
+        if written != FORMAT:
+            raise ValueError(f"one of format {written} where this version writes format {FORMAT}")
+        members = tuple(Member(**member) for member in config["members"])
         return cls(
-            settings=settings,
+            settings=TrainingSettings(**_tuples(config["settings"])),
             features=Features(**_tuples(config["features"])),
+            sizes=NetworkSettings(**_tuples(config["sizes"])),
+            members=members,
             networks=tuple(
-                _load_network(folder / f"member-{number}.keras")
-                for number in range(settings.members)
+                _load_network(folder / f"member-{number}.keras") for number in range(len(members))
             ),
             support=Support(**config["support"]),
             trained_until=config["trained_until"],
+            weights=tuple(config["weights"]),
+            curves=tuple(Curve(**_tuples(curve)) for curve in config["curves"]),
         )
+
+
+def _batches(reader: WindowReader, series: Ints, origins: Ints) -> Iterator[tuple[slice, Arrays]]:
+    """Rows of the result and inputs for them; the last batch is filled up to full size.
+
+    With one size a network is compiled once, and a forecast does not depend on how many others
+    are made beside it.
+    """
+    for begin in range(0, len(series), BATCH_SIZE):
+        rows = slice(begin, min(begin + BATCH_SIZE, len(series)))
+        filled = np.minimum(np.arange(begin, begin + BATCH_SIZE), len(series) - 1)
+        arrays, _ = reader.read(series[filled], origins[filled])
+        yield rows, arrays
 
 
 def _load_network(path: Path) -> Any:

@@ -1,6 +1,23 @@
 """What training and building a network need to know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the networks that a forecaster is made of.
+
+    Attributes:
+        network: Name of the network.
+        context_length: Steps that it reads, `L`.
+        scaling: Method of `InstanceScaling`.
+        seed: Where its weights and its batches start.
+    """
+
+    network: str
+    context_length: int
+    scaling: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -8,12 +25,14 @@ class TrainingSettings:
     """One forecaster to train.
 
     Attributes:
-        network: Name of its network, such as `attention_lstm`.
+        network: Name of its network, such as `attention_lstm`; several joined by `+` take turns.
         context_length: Steps that it reads, `L`.
         horizon: Steps that it forecasts, `H`.
         quantile_levels: Ascending, strictly between 0 and 1, `Q` of them.
         season_lengths: In steps, ascending.
-        members: Networks that are trained from different seeds and combined by the median.
+        members: Networks that are trained, each from another seed.
+        combine: How members become one forecast: `median`, or `weights` learned on held-out
+            windows.
         minutes: Budget of all members together; a safety stop that a usual training does not meet.
         max_epochs: Passes over `windows_per_epoch` windows per member, at the most.
         seed: Where all randomness starts.
@@ -27,6 +46,7 @@ class TrainingSettings:
             keep the network usable from any.
         learning_rate: At its highest.
         scalings: Methods of `InstanceScaling`; members take them in turn.
+        contexts: Multiples of `context_length`; members take them in turn.
         patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
             network that goes step by step.
     """
@@ -48,7 +68,34 @@ class TrainingSettings:
     aligned_share: float = 0.8
     learning_rate: float = 3e-3
     scalings: tuple[str, ...] = ("last_season", "mean_std")
+    contexts: tuple[float, ...] = (1.0,)
+    combine: str = "median"
     patch: int | None = None
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks that take turns."""
+        return tuple(self.network.split("+"))
+
+    def member(self, number: int, *, longest: int) -> Member:
+        """What is special about one of the members.
+
+        Args:
+            number: Of the member, from 0.
+            longest: Steps of the longest history; no member reads more.
+
+        >>> settings = TrainingSettings("tcn+transformer", 336, 24, (0.5,), (24, 168))
+        >>> [settings.member(number, longest=9000).scaling for number in range(4)]
+        ['last_season', 'last_season', 'mean_std', 'mean_std']
+        """
+        turn, kind = divmod(number, len(self.networks))
+        context = round(self.context_length * self.contexts[turn % len(self.contexts)])
+        return Member(
+            network=self.networks[kind],
+            context_length=min(max(context, self.season), longest),
+            scaling=self.scalings[turn % len(self.scalings)],
+            seed=self.seed + 1000 * number,
+        )
 
     @property
     def season(self) -> int:
@@ -89,6 +136,10 @@ class NetworkSettings:
     dropout: float = 0.1
     scaling: str = "mean_std"
     patch: int | None = None
+
+    def of(self, member: Member) -> "NetworkSettings":
+        """The sizes of one member."""
+        return replace(self, context_length=member.context_length, scaling=member.scaling)
 
     @property
     def season(self) -> int:

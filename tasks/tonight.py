@@ -89,8 +89,9 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
 
 def check_training(spec: Spec) -> None:
     """Refuse now what training would refuse in an hour."""
-    for name in spec.candidates:
-        check_network(name)
+    for candidate in spec.candidates:
+        for network in candidate.split("+"):
+            check_network(network)
     if spec.training.on == "gpu":
         raise SpecError(
             "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "

@@ -124,21 +124,30 @@ def rehearse_challenger(
 
 
 def _fit(tonight: Tonight, network: str, panel: Panel, train_until: int, step: Step) -> Forecaster:
+    from models.sampling import lengths_until
     from models.training import Progress, train
 
     def report(progress: Progress) -> None:
         step(progress.done, progress.total, f"loss {progress.loss:.3f}")
 
-    settings = training_settings(tonight, network)
+    longest = int(lengths_until(panel, train_until).max(initial=0))
+    settings = training_settings(tonight, network, longest=longest)
     return train(panel, settings, train_until=train_until, progress=report)
 
 
-def training_settings(tonight: Tonight, network: str) -> TrainingSettings:
-    """What the spec says about training one of its candidates, which share the budget."""
+def training_settings(tonight: Tonight, network: str, *, longest: int) -> TrainingSettings:
+    """What the spec says about training one of its candidates, which share the budget.
+
+    Args:
+        tonight: The night.
+        network: The candidate.
+        longest: Steps of the longest history. A context that the spec does not name is no longer.
+    """
     spec = tonight.spec
+    usual = max(1, min(spec.context_length, longest))
     return TrainingSettings(
         network=network,
-        context_length=spec.context_length,
+        context_length=spec.training.context_length or usual,
         horizon=spec.horizon,
         quantile_levels=spec.quantile_levels,
         season_lengths=spec.seasons,
@@ -146,6 +155,8 @@ def training_settings(tonight: Tonight, network: str) -> TrainingSettings:
         minutes=spec.training.minutes / len(spec.candidates),
         max_epochs=spec.training.max_epochs,
         seed=spec.training.seed,
+        combine=spec.training.combine,
+        patch=spec.training.patch_length,
     )
 
 

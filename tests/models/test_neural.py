@@ -75,8 +75,8 @@ def test_members_are_combined_by_the_median(forecaster, panel):
     windows = _windows(4)
     free = dataclasses.replace(forecaster, support=Support())
     alone = [
-        dataclasses.replace(free, networks=(network,)).predict(panel, *windows)
-        for network in free.networks
+        dataclasses.replace(free, members=(member,), networks=(network,)).predict(panel, *windows)
+        for member, network in zip(free.members, free.networks, strict=True)
     ]
 
     np.testing.assert_array_equal(

@@ -23,7 +23,7 @@ def test_a_saved_forecaster_is_read_back(tmp_path):
         pytest.param(None, "No such file", id="no config"),
         pytest.param("{", "JSONDecodeError", id="no JSON"),
         pytest.param(json.dumps({"forecaster": "oracle"}), "'oracle'", id="unknown kind"),
-        pytest.param(json.dumps({"forecaster": "neural"}), "'settings'", id="older version"),
+        pytest.param(json.dumps({"forecaster": "neural"}), "format 1 where", id="older version"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path, config, complaint):

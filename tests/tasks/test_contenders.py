@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from models.neural import NeuralForecaster
-from models.settings import TrainingSettings
+from models.settings import NetworkSettings, TrainingSettings
 from models.support import Support
 from models.window_inputs import Features
 from tasks.contenders import CHALLENGER, Contender, baseline_of, line_up, misfit, open_contender
@@ -22,6 +22,8 @@ def network(tonight, store):
             "attention_lstm", 48, spec.horizon, spec.quantile_levels, spec.seasons
         ),
         features=Features(("temp",), ("holiday",), ("airport",), (), (("JFK",),)),
+        sizes=NetworkSettings(48, spec.horizon, spec.quantile_levels, spec.seasons),
+        members=(),
         networks=(),
         support=Support(),
         trained_until=int(spec.grid.slots(learned)[0][0]),

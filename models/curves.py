@@ -1,0 +1,20 @@
+"""How a training went, epoch by epoch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The losses of one member, in units of each series' seasonal change.
+
+    Attributes:
+        training: Mean over the windows of each epoch.
+        held_out: On the held-out windows after each epoch.
+        best: Epoch whose weights were kept, counted from 0.
+        seconds: That the member took.
+    """
+
+    training: tuple[float, ...]
+    held_out: tuple[float, ...]
+    best: int
+    seconds: float

@@ -1,0 +1,105 @@
+"""Compiled models that networks of the same shape take turns in.
+
+Tracing a model costs seconds and memory that TensorFlow does not give back; putting other numbers
+into its variables costs milliseconds. So each shape of network is compiled once per process.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.networks import build_network
+from models.panel import Floats
+from models.settings import NetworkSettings
+from models.window_inputs import Arrays
+
+MOST_KEPT = 8  # compiled models; a night needs one per network, scaling and context
+_KEPT: "OrderedDict[tuple[str, NetworkSettings], Workbench]" = OrderedDict()
+_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Windows to learn from.
+
+    Attributes:
+        arrays: What a network is called with, by name.
+        target: What came, NaN where not observed, shape `(B, H)`.
+        weights: How much each window counts, shape `(B,)`.
+    """
+
+    arrays: Arrays
+    target: Floats
+    weights: Floats
+
+
+class Workbench:
+    """One compiled model and its optimizer. Use it under `with`: one network at a time.
+
+    Args:
+        network: Name of the network.
+        sizes: Its shape.
+    """
+
+    def __init__(self, network: str, sizes: NetworkSettings) -> None:
+        import keras
+
+        from models.pinball import PinballLoss
+
+        self.model = build_network(network, sizes, seed=0)
+        self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
+        # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
+        loss = PinballLoss(sizes.quantile_levels)
+        self.model.compile(self._optimizer, loss, jit_compile=False)
+        self._optimizer.build(self.model.trainable_variables)
+        self._fresh = [np.array(value) for value in self._optimizer.variables]
+
+    def __enter__(self) -> "Workbench":
+        _LOCK.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _LOCK.release()
+
+    def put(self, network: Any) -> None:
+        """Take over all variables of a network, dropout's too."""
+        for variable, value in zip(self.model.variables, network.variables, strict=True):
+            variable.assign(value)
+
+    def start(self, network: Any) -> None:
+        """Take over a network to train it, and forget what the optimizer knew of another."""
+        self.put(network)
+        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        self.model.reset_metrics()
+
+    def step(self, batch: Batch, learning_rate: float) -> float:
+        """Learn from one batch; mean loss since `loss` was asked for."""
+        self._optimizer.learning_rate = learning_rate
+        return float(self.model.train_on_batch(batch.arrays, batch.target, batch.weights))
+
+    def loss(self, batch: Batch) -> float:
+        """Mean loss of one batch, without learning."""
+        self.model.reset_metrics()
+        loss = float(self.model.test_on_batch(batch.arrays, batch.target, batch.weights))
+        self.model.reset_metrics()
+        return loss
+
+    def predict(self, arrays: Arrays) -> Floats:
+        """Quantiles of a batch, shape `(B, H, Q)`."""
+        return np.asarray(self.model.predict_on_batch(arrays))
+
+
+def workbench(network: str, sizes: NetworkSettings) -> Workbench:
+    """The compiled model of this shape, made when it is first asked for."""
+    with _LOCK:
+        key = network, sizes
+        if key not in _KEPT:
+            _KEPT[key] = Workbench(network, sizes)
+        _KEPT.move_to_end(key)
+        while len(_KEPT) > MOST_KEPT:
+            _KEPT.popitem(last=False)
+        return _KEPT[key]
