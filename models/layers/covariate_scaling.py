@@ -64,8 +64,9 @@ class CovariateScaling(keras.layers.Layer):
 
     @override
     def call(self, covariates: Tensor) -> Tensor:
-        filled = ops.where(ops.isnan(covariates), self.mean, covariates)
-        return ops.clip((filled - self.mean) / self.scale, -self.limit, self.limit)
+        scaled = (covariates - self.mean) / self.scale
+        usual = ops.where(ops.isnan(scaled), 0.0, scaled)
+        return ops.clip(usual, -self.limit, self.limit)
 
     @override
     def compute_output_shape(self, input_shape: Shape) -> Shape:
