@@ -1,9 +1,11 @@
 """The two halves that all networks share: reading a window, and spreading its quantiles.
 
 Steps are grouped in patches of the shortest season, so that an LSTM walks over days and not over
-hours. Between the halves each network decides which past patches the future resembles.
+hours. Between the halves each network walks over the patches in its own way, and decides which of
+them the future resembles.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -11,13 +13,17 @@ from keras import layers, ops
 
 from models.layers import Tensor
 from models.layers.covariate_scaling import CovariateScaling
+from models.layers.head_weights import HeadWeights
 from models.layers.instance_scaling import InstanceScaling, InverseScaling
+from models.layers.multi_head_attention import MultiHeadAttention
+from models.layers.patch_mixture import PatchMixture
 from models.layers.patching import Patching
 from models.layers.quantile_output import QuantileOutput
 from models.layers.static_embedding import StaticEmbedding
 from models.settings import NetworkSettings
 
 STEP_WIDTH = 8  # numbers that the state may say about each step of a patch
+MAX_QUESTIONS = 16  # times that a network looks at its states for one window
 
 
 class Seeds:
@@ -31,10 +37,40 @@ class Seeds:
         self._last += 10  # a layer with several weights counts on from its seed
         return self._last
 
-    def dense(self, units: int, activation: str | None = None) -> layers.Dense:
+    def dense(self, units: int, name: str, activation: str | None = None) -> layers.Dense:
         """A dense layer with a seed of its own."""
         start = keras.initializers.GlorotUniform(self.next())
-        return layers.Dense(units, activation, kernel_initializer=start)
+        return layers.Dense(units, activation, kernel_initializer=start, name=name)
+
+    def lstm(self, units: int, name: str) -> layers.LSTM:
+        """An LSTM that gives every state, in the form that a GPU runs as one fused kernel."""
+        return layers.LSTM(
+            units,
+            return_sequences=True,
+            kernel_initializer=keras.initializers.GlorotUniform(self.next()),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=self.next()),
+            name=name,
+        )
+
+    def dropout(self, settings: NetworkSettings) -> layers.Dropout:
+        """A dropout layer with a seed of its own."""
+        return layers.Dropout(settings.dropout, seed=self.next())
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a network walks over.
+
+    Attributes:
+        tokens: What each patch holds, shape `(B, T, U)`; of a single step its few raw numbers.
+        usable: Tokens of which at least one step was observed, shape `(B, T)`.
+    """
+
+    tokens: Tensor
+    usable: Tensor
+
+
+Walk = Callable[[Past, NetworkSettings, Seeds], Tensor]  # the states after each token, (B, T, U)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +82,8 @@ class Encoded:
         patches: Target, 0 where not observed, shape `(B, T, p)`.
         observed: 1 where observed, else 0, shape `(B, T, p)`.
         usable: Tokens of which at least one step was observed, shape `(B, T)`.
-        tokens: What each patch holds, shape `(B, T, U)`.
-        states: Of the LSTM after each token, shape `(B, T, U)`.
+        keys: What a patch can be found by, its token beside its state, shape `(B, T, F)`.
+        states: After each token, shape `(B, T, U)`.
         queries: What is known about each patch of the horizon, shape `(B, J, U)`.
         future: Covariates known ahead, shape `(B, J, p, 1 + K)`;
             before them 1 inside the horizon and 0 where the last patch is filled up.
@@ -58,7 +94,7 @@ class Encoded:
     patches: Tensor
     observed: Tensor
     usable: Tensor
-    tokens: Tensor
+    keys: Tensor
     states: Tensor
     queries: Tensor
     future: Tensor
@@ -84,10 +120,10 @@ def network_inputs(settings: NetworkSettings) -> dict[str, Tensor]:
     return inputs
 
 
-def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
+def encode(settings: NetworkSettings, seeds: Seeds, walk: Walk) -> Encoded:
     """Read a window: scale it, cut it into patches, walk over them, and ask about the horizon."""
     inputs = network_inputs(settings)
-    length, size, units = settings.context_length, settings.patch_length, settings.units
+    length, size = settings.context_length, settings.patch_length
     scaling = InstanceScaling(settings.scaling, settings.season)
     scaled, center, scale = scaling(inputs["context"], inputs["observed"])
     seen = ops.cast(inputs["observed"], "float32")
@@ -103,28 +139,17 @@ def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
         told.append(_outline(Patching(size)(known[:, :length])))
         ahead = layers.Concatenate()([ahead, known[:, length:]])
     future = Patching(size, "first")(ahead)  # (B, J, p, 1 + K)
-    tokens = seeds.dense(units, "gelu")(layers.Concatenate()(told))
-    states = layers.LSTM(
-        units,
-        return_sequences=True,
-        kernel_initializer=keras.initializers.GlorotUniform(seeds.next()),
-        recurrent_initializer=keras.initializers.Orthogonal(seed=seeds.next()),
-    )(layers.Dropout(settings.dropout, seed=seeds.next())(tokens))
-
-    num_future = settings.num_future_patches
-    asked = [layers.RepeatVector(num_future)(states[:, -1]), _outline(future)]
-    if "static" in inputs:
-        vectors = StaticEmbedding(settings.static_sizes, seed=seeds.next())(inputs["static"])
-        asked.append(layers.RepeatVector(num_future)(vectors))
-    queries = seeds.dense(units, "gelu")(layers.Concatenate()(asked))
+    usable = ops.max(observed, axis=-1) > 0
+    tokens = _tokens(layers.Concatenate()(told), settings, seeds)
+    states = walk(Past(tokens, usable), settings, seeds)
     return Encoded(
         inputs=inputs,
         patches=patches,
         observed=observed,
-        usable=ops.max(observed, axis=-1) > 0,
-        tokens=tokens,
+        usable=usable,
+        keys=layers.Concatenate()([tokens, states]),
         states=states,
-        queries=queries,
+        queries=_queries(inputs, states, future, settings, seeds),
         future=future,
         center=center,
         scale=scale,
@@ -133,7 +158,73 @@ def encode(settings: NetworkSettings, seeds: Seeds) -> Encoded:
 
 def _outline(patches: Tensor) -> Tensor:
     """Each patch by its first step, which tells the phase, and its mean, shape `(B, T, 2 F)`."""
-    return ops.concatenate([patches[:, :, 0], ops.mean(patches, axis=2)], axis=-1)
+    first = patches[:, :, 0]
+    if patches.shape[2] == 1:
+        return first
+    return ops.concatenate([first, ops.mean(patches, axis=2)], axis=-1)
+
+
+def _tokens(told: Tensor, settings: NetworkSettings, seeds: Seeds) -> Tensor:
+    """What each patch holds; single steps stay narrow, a walk over hundreds of them is dear."""
+    if settings.patch_length == 1:
+        return told
+    tokens = seeds.dense(settings.units, "encoder_tokens", "gelu")(told)
+    return seeds.dropout(settings)(tokens)
+
+
+def _queries(
+    inputs: dict[str, Tensor],
+    states: Tensor,
+    future: Tensor,
+    settings: NetworkSettings,
+    seeds: Seeds,
+) -> Tensor:
+    """Where the past ended and what is known ahead, per patch of the horizon, `(B, J, U)`."""
+    num_future = settings.num_future_patches
+    asked = [layers.RepeatVector(num_future)(states[:, -1]), _outline(future)]
+    if "static" in inputs:
+        embedding = StaticEmbedding(settings.static_sizes, seed=seeds.next(), name="encoder_static")
+        asked.append(layers.RepeatVector(num_future)(embedding(inputs["static"])))
+    return seeds.dense(settings.units, "encoder_queries", "gelu")(layers.Concatenate()(asked))
+
+
+def patches_per_question(settings: NetworkSettings) -> int:
+    """Patches of the horizon that share a look at the states: a season of them.
+
+    With patches of a season that is each of them; with single steps it spares most of the cost.
+    """
+    least = -(-settings.num_future_patches // MAX_QUESTIONS)
+    return min(max(settings.patches_per_season, least), settings.num_future_patches)
+
+
+def questions(encoded: Encoded, settings: NetworkSettings) -> Tensor:
+    """The query of the first patch of every question, shape `(B, G, U)`."""
+    return encoded.queries[:, :: patches_per_question(settings)]
+
+
+def answer_all(answers: Tensor, settings: NetworkSettings) -> Tensor:
+    """What was answered to questions `(B, G, U)`, for every patch of the horizon `(B, J, U)`."""
+    repeated = ops.repeat(answers, patches_per_question(settings), axis=1)
+    return repeated[:, : settings.num_future_patches]
+
+
+def look_back(
+    encoded: Encoded, settings: NetworkSettings, seeds: Seeds
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Multi-head attention over the raw past patches, and over the states.
+
+    Returns:
+        What `decode` takes: the mixtures of patches, and a summary of the states.
+    """
+    key_dim = max(1, settings.units // settings.num_heads)
+    heads = HeadWeights(settings.num_heads, key_dim, settings.lags, seeds.next(), name="attention")
+    weights = heads(encoded.queries, encoded.keys, encoded.usable)
+    mixtures = PatchMixture()(weights, encoded.patches, encoded.observed)
+    attention = MultiHeadAttention(
+        settings.num_heads, key_dim, seeds.next(), name="attention_summary"
+    )
+    summary = attention(questions(encoded, settings), encoded.states, encoded.usable)
+    return mixtures, answer_all(summary, settings)
 
 
 def decode(
@@ -157,20 +248,80 @@ def decode(
     """
     means, spreads = mixtures
     size, num_future = settings.patch_length, settings.num_future_patches
-    said = seeds.dense(size * STEP_WIDTH)(layers.Concatenate()([encoded.queries, summary]))
+    told = layers.Concatenate()([encoded.queries, summary])
+    said = seeds.dense(size * STEP_WIDTH, "head_steps")(told)
     said = layers.Reshape((num_future, size, STEP_WIDTH))(said)
     features = layers.Concatenate()([means, spreads, encoded.future, said])
-    hidden = seeds.dense(settings.units, "gelu")(features)
-    hidden = layers.Dropout(settings.dropout, seed=seeds.next())(hidden)
-    hidden = hidden + seeds.dense(settings.units, "gelu")(hidden)
-    num_levels = len(settings.quantile_levels)
-    free = layers.Dense(
-        num_levels,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01, seed=seeds.next()),
-        bias_initializer=keras.initializers.Constant(-1.0),
-    )(hidden)
+    hidden = seeds.dense(settings.units, "head_hidden", "gelu")(features)
+    hidden = seeds.dropout(settings)(hidden)
+    hidden = hidden + seeds.dense(settings.units, "head_residual", "gelu")(hidden)
+    free = _free_numbers(len(settings.quantile_levels), "head_quantiles", seeds)(hidden)
     center = ops.mean(means, axis=-1, keepdims=True)
     spread = 0.1 + ops.mean(spreads, axis=-1, keepdims=True)
     scaled = QuantileOutput(settings.quantile_levels)(free, center, spread)  # (B, J, p, Q)
-    scaled = layers.Reshape((num_future * size, num_levels))(scaled)[:, : settings.horizon]
-    return InverseScaling(name="quantiles")(scaled, encoded.center, encoded.scale)
+    return InverseScaling(name="quantiles")(_steps(scaled, settings), encoded.center, encoded.scale)
+
+
+def _free_numbers(units: int, name: str, seeds: Seeds) -> layers.Dense:
+    """The last dense layer before `QuantileOutput`, near to what that starts from."""
+    return layers.Dense(
+        units,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01, seed=seeds.next()),
+        bias_initializer=keras.initializers.Constant(-1.0),
+        name=name,
+    )
+
+
+def _steps(patches: Tensor, settings: NetworkSettings) -> Tensor:
+    """Patches of the horizon `(B, J, p, Q)` one after the other, cut to its length `(B, H, Q)`."""
+    num_steps = settings.num_future_patches * settings.patch_length
+    return layers.Reshape((num_steps, patches.shape[-1]))(patches)[:, : settings.horizon]
+
+
+def auxiliary_quantiles(
+    encoded: Encoded, summary: Tensor, settings: NetworkSettings, seeds: Seeds
+) -> Tensor:
+    """The future of past covariates, each by a head of its own on what all targets share.
+
+    Returns:
+        Quantiles in the unit of each covariate, ascending, shape `(B, H, A, Q)`.
+    """
+    told = layers.Concatenate()([encoded.queries, summary])
+    forecasts = [
+        _auxiliary_head(encoded.inputs["past"][..., position], told, settings, seeds, position)
+        for position in settings.auxiliary
+    ]
+    return layers.Concatenate(axis=2, name="auxiliary")(forecasts)
+
+
+def _auxiliary_head(
+    covariate: Tensor, told: Tensor, settings: NetworkSettings, seeds: Seeds, position: int
+) -> Tensor:
+    """Quantiles of one covariate `(B, L)`, in units of its own context, shape `(B, H, 1, Q)`."""
+    size, num_levels = settings.patch_length, len(settings.quantile_levels)
+    seen = ops.logical_not(ops.isnan(covariate))
+    _, center, scale = InstanceScaling()(ops.where(seen, covariate, 0.0), seen)
+    free = _free_numbers(size * num_levels, f"head_auxiliary_{position}", seeds)(told)
+    free = layers.Reshape((settings.num_future_patches, size, num_levels))(free)
+    start = ops.zeros_like(free[..., :1])
+    scaled = QuantileOutput(settings.quantile_levels)(free, start, start + 1.0)
+    quantiles = InverseScaling()(_steps(scaled, settings), center, scale)
+    return ops.expand_dims(quantiles, axis=2)
+
+
+def forecasting_model(
+    encoded: Encoded,
+    mixtures: tuple[Tensor, Tensor],
+    summary: Tensor,
+    settings: NetworkSettings,
+    seeds: Seeds,
+) -> keras.Model:
+    """The whole network, from its inputs to its quantiles.
+
+    Takes what `decode` takes. The output is the quantiles, or where `settings.auxiliary` names
+    covariates a list of the quantiles and those of the covariates.
+    """
+    outputs = decode(encoded, mixtures, summary, settings, seeds)
+    if settings.auxiliary:
+        outputs = [outputs, auxiliary_quantiles(encoded, summary, settings, seeds)]
+    return keras.Model(encoded.inputs, outputs)

@@ -120,6 +120,7 @@ class NetworkSettings:
         static_sizes: Codes per static column, the unknown included, `C` of them.
         scaling: Method of `InstanceScaling`.
         patch: As in `TrainingSettings`.
+        auxiliary: Positions among the past covariates whose future is forecast too, `A` of them.
     """
 
     context_length: int
@@ -136,6 +137,7 @@ class NetworkSettings:
     dropout: float = 0.1
     scaling: str = "mean_std"
     patch: int | None = None
+    auxiliary: tuple[int, ...] = ()
 
     def of(self, member: Member) -> "NetworkSettings":
         """The sizes of one member."""
@@ -160,6 +162,11 @@ class NetworkSettings:
     def num_future_patches(self) -> int:
         """Patches that cover the horizon, `J`."""
         return -(-self.horizon // self.patch_length)
+
+    @property
+    def patches_per_season(self) -> int:
+        """Whole patches in the shortest season, 1 where a patch is as long."""
+        return max(1, self.season // self.patch_length)
 
     @property
     def lags(self) -> tuple[int, ...]:
