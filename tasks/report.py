@@ -1,6 +1,7 @@
 """Report: the page of a night in the warehouse, and the same in the Prefect UI."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 from prefect import get_run_logger, task
@@ -11,12 +12,14 @@ from data_contracts.forecasts import schema
 from data_contracts.night import Night
 from data_contracts.spec import Spec
 from data_contracts.verdicts import Verdict
+from models.neural import NeuralForecaster
 from models.panel import Panel
 from tasks.outcome import Outcome, record_of, record_of_refusal
 from tasks.progress import stage
 from tasks.reporting.artifacts import key, markdown
 from tasks.reporting.charts import choose
 from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
+from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.stores.files import write_text
 from tasks.stores.observations import Extraction
@@ -42,6 +45,7 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
             batch=outcome.batch,
             judged=judged,
         )
+        page = replace(page, learned=_learned(outcome))
         _keep(tonight, page)
     return night
 
@@ -98,6 +102,15 @@ def page_of_refusal(spec: Spec, night: Night, verdicts: Sequence[Verdict]) -> Pa
         quantile_levels=spec.quantile_levels,
         timezone=spec.grid.timezone,
         target=spec.source.columns.y,
+    )
+
+
+def _learned(outcome: Outcome) -> tuple[Learned, ...]:
+    forecasters = (challenger.forecaster for challenger in outcome.trained.challengers)
+    return tuple(
+        Learned(each.name, each.curves)
+        for each in forecasters
+        if isinstance(each, NeuralForecaster)
     )
 
 

@@ -1,10 +1,8 @@
 """Fan charts: recent actuals in ink, the median and its bands in one hue, one chart per series."""
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +19,7 @@ from data_contracts.vocabulary import (
     Y,
     quantile_columns,
 )
+from tasks.reporting.drawing import HUE, INK, MUTED, RC, dress, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,27 +28,6 @@ Floats = NDArray[np.floating]
 PANEL_INCHES = (4.6, 2.05)
 TITLE_INCHES = 0.3
 PNG_DPI = 75
-
-# The colours of paper. In an SVG each becomes a CSS variable, so that the page can turn dark.
-INK, MUTED, RULE, HUE = "#1c2130", "#6b7284", "#e3e6ee", "#3451d1"
-CSS_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", HUE: "var(--hue)"}
-CLUTTER = (
-    (r"xlink:href", "href"),
-    (r' id="(?![mp][0-9a-f]{10}")[^"]*"', ""),  # those of markers and clips are referred to
-    (r" font-family: [^;]*;", ""),
-    (r' transform="rotate\(-?0 [^"]*"', ""),
-    (r'<path d="[^"]*" style="fill: none"/>', ""),
-    (r"\s+", " "),
-    (r"(?<=>) (?=<)", ""),
-    (r"</?g/?>", ""),  # without ids they group nothing
-)
-RC = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "nightcast",
-    "path.simplify": True,
-    "font.size": 8.5,
-    "axes.linewidth": 0.7,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,17 +131,12 @@ def svg(fan: Fan) -> str:
     The same fan gives the same text. The name of the series is not in it.
     """
     from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    text = io.StringIO()
     with rc_context(RC):
         figure = Figure(figsize=PANEL_INCHES)
-        FigureCanvasSVG(figure)
         _draw(figure.add_axes((0.075, 0.11, 0.917, 0.85)), fan)
-        bare = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(text, format="svg", transparent=True, metadata=bare)
-    return _slim(text.getvalue(), fan)
+        return to_svg(figure, f"Forecast of {fan.unique_id} after its recent actuals")
 
 
 def png(drawn: Sequence[Fan], *, num_columns: int = 3) -> bytes:
@@ -201,18 +174,6 @@ def central_pairs(levels: tuple[float, ...]) -> list[tuple[int, int]]:
     return [(lower, upper) for lower, upper in pairs if lower < upper]
 
 
-def compact(value: float) -> str:
-    """Write a number for an axis in few letters.
-
-    >>> [compact(value) for value in (0.25, 40, 12_500, 3_000_000, 0)]
-    ['0.25', '40', '12.5k', '3M', '0']
-    """
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / 1e3 if letter == 'k' else value / size:.4g}{letter}"
-    return f"{value:.4g}"
-
-
 def _by_series(table: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     wanted = table[table[UNIQUE_ID].isin(list(names))].sort_values(DS)
     return {str(name): rows for name, rows in wanted.groupby(UNIQUE_ID)}
@@ -248,7 +209,7 @@ def _draw(axes: "Axes", fan: Fan) -> None:
     axes.set_xlim(start, times[-1])
     axes.set_ylim(*_limits(fan))
     _date_axis(axes, fan.timezone, days=(times[-1] - start) / pd.Timedelta(days=1))
-    _dress(axes)
+    dress(axes)
 
 
 def _date_axis(axes: "Axes", timezone: str, *, days: float) -> None:
@@ -266,20 +227,6 @@ def _date_axis(axes: "Axes", timezone: str, *, days: float) -> None:
     )
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(formatter)
-
-
-def _dress(axes: "Axes") -> None:
-    """Few numbers on the left, and no ink that says nothing."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
-    axes.grid(axis="y", color=RULE, linewidth=0.7, clip_on=False)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelcolor=MUTED, pad=3)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(RULE)
 
 
 def _spread(fan: Fan) -> tuple[pd.DatetimeIndex, Floats]:
@@ -313,17 +260,3 @@ def _limits(fan: Fan) -> tuple[float, float]:
 
 def _short(text: str, length: int = 44) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _slim(drawing: str, fan: Fan) -> str:
-    """Leave of an SVG file what a page needs: no prologue, ids, fonts or long decimals."""
-    width, height = (72 * inches for inches in PANEL_INCHES)
-    body = drawing[drawing.index("</defs>") + len("</defs>") :]
-    for pattern, instead in CLUTTER:
-        body = re.sub(pattern, instead, body)
-    body = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.1f}", body)
-    for colour, variable in CSS_VARIABLES.items():
-        body = body.replace(colour, variable)
-    label = escape(f"Forecast of {fan.unique_id} after its recent actuals", quote=True)
-    opening = f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}">'
-    return opening + body.strip()

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from data_contracts.night import Night
 from data_contracts.verdicts import Check, Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
+from tasks.reporting import learning_curves
 from tasks.reporting.charts import central_pairs, choose, fans, svg
 from tasks.reporting.formats import (
     count,
@@ -22,6 +23,7 @@ from tasks.reporting.formats import (
     percent,
     utc_time,
 )
+from tasks.reporting.learning_curves import Learned
 from tasks.reporting.scoreboard import baseline, by_series, contenders, gain, publisher
 
 MAX_CHARTS = 24
@@ -43,6 +45,7 @@ class Page:
         target: What the source calls `y`.
         series_scores: Columns `unique_id`, `model`, `role` and `mase`; None where nobody was
             judged.
+        learned: How the trainings of tonight went.
     """
 
     night: Night
@@ -53,6 +56,7 @@ class Page:
     timezone: str = "UTC"
     target: str = "y"
     series_scores: pd.DataFrame | None = None
+    learned: tuple[Learned, ...] = ()
 
 
 class Status(NamedTuple):
@@ -72,9 +76,10 @@ class Fact(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """One fan chart; the drawing is an `<svg>` element that is safe to print as it is.
+    """One drawing with its caption, an `<svg>` element that is safe to print as it is.
 
-    The remark is the quality of a series that was substituted or differs from most of the batch.
+    The remark of a fan chart is the quality of a series that was substituted or differs from most
+    of the batch.
     """
 
     unique_id: str
@@ -192,6 +197,15 @@ def chart_rows(page: Page) -> list[Chart]:
     return [Chart(fan.unique_id, str(remarks[fan.unique_id]), Markup(svg(fan))) for fan in drawn]
 
 
+def training_rows(page: Page) -> list[Chart]:
+    """Learning curves of every forecaster that was trained tonight."""
+    drawn = learning_curves.worth_drawing(page.learned)
+    return [
+        Chart(each.name, learning_curves.summary(each), Markup(learning_curves.svg(each)))
+        for each in drawn
+    ]
+
+
 def intervals(levels: tuple[float, ...]) -> list[str]:
     """Nominal content of the central bands, the widest first.
 
@@ -251,6 +265,7 @@ def _view(page: Page) -> dict[str, Any]:
         "charts": drawn,
         "num_not_drawn": max(0, page.batch[UNIQUE_ID].nunique() - len(drawn)),
         "intervals": intervals(page.quantile_levels),
+        "trainings": training_rows(page),
         "contenders": contenders(night),
         "series": by_series(night, page.series_scores),
         "cards": [card(verdict) for verdict in page.verdicts],
