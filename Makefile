@@ -14,7 +14,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3 python3.13 python3.12 pyt
   $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts pytest fmt bench lock clean
+.PHONY: help setup run test lint types contracts pytest fmt bench peers lock clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -58,12 +58,21 @@ bench: $(READY) ## run every benchmark; fails at the end if a figure falls short
 	done; \
 	if [ -n "$$short" ]; then echo "Fell short:$$short"; exit 1; fi
 
+# torch alone first: pip then takes a build for CPUs where it is given one.
+peers: $(READY) ## install the forecasters that ours are compared with into .venv-peers
+	@echo "Installing 1.7 GB into .venv-peers; the first time takes some minutes."
+	@.venv-peers/bin/python -c '$(FITS)' 2>/dev/null || $(BIN)/python -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  $$(grep '^torch==' benchmarks/peers/requirements.txt)
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement benchmarks/peers/requirements.txt
+
 # --no-emit-*: the lock names packages, versions and hashes, never where they come from.
 lock: ## resolve pyproject.toml into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
 
-clean: ## remove the environment and what the tools cached; the warehouse stays
+clean: ## remove the environment and what the tools cached; the warehouse and the peers stay
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # The stamp is the last thing written, so an interrupted installation is taken up again.

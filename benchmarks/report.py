@@ -1,12 +1,14 @@
 """What every benchmark prints: figures against their targets, and what falls short.
 
-A benchmark builds `Figure`s and ends with `sys.exit(publish(...))`.
+A benchmark builds `Figure`s and ends with `sys.exit(publish(...))`. Where many contenders stand
+side by side, it shows them in a `Listing` above.
 """
 
 import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
@@ -63,8 +65,25 @@ class Figure:
         return f"{self.name} {_number(self.ours, self.unit)}, {side} {_number(self.target, '')}"
 
 
-def publish(title: str, figures: list[Figure], *, as_json: bool) -> int:
-    """Print all figures, last of all what falls short.
+@dataclass(frozen=True)
+class Listing:
+    """A table that is shown and not judged.
+
+    Attributes:
+        title: What it shows.
+        columns: Names; the first and the last hold words, those between them numbers.
+        rows: A value per column, None where there is none.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str | float | None, ...]]
+
+
+def publish(
+    title: str, figures: list[Figure], *, as_json: bool, listings: Sequence[Listing] = ()
+) -> int:
+    """Print all listings and figures, last of all what falls short.
 
     Returns:
         The exit status: 0 if nothing falls short, else 1.
@@ -75,9 +94,13 @@ def publish(title: str, figures: list[Figure], *, as_json: bool) -> int:
     if as_json:
         rows = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
         content = {"title": title, "machine": machine, "figures": rows, "falls_short": verdict}
+        if listings:
+            content["listings"] = [asdict(listing) for listing in listings]
         sys.stdout.write(json.dumps(content, indent=1) + "\n")
     else:
         console = Console(width=None if sys.stdout.isatty() else 120)
+        for listing in listings:
+            console.print(_listed(listing))
         console.print(_table(f"{title} ({machine})", figures))
         console.print(f"falls short: {verdict}", markup=False)
     return 1 if short else 0
@@ -95,6 +118,16 @@ def _table(title: str, figures: list[Figure]) -> Table:
         style = "red" if figure.falls_short else None
         ours = _number(figure.ours, figure.unit)
         table.add_row(figure.name, target, ours, peer, _number(figure.ratio, ""), style=style)
+    return table
+
+
+def _listed(listing: Listing) -> Table:
+    table = Table(title=listing.title)
+    for position, column in enumerate(listing.columns):
+        words = position in (0, len(listing.columns) - 1)
+        table.add_column(column, justify="left" if words else "right")
+    for row in listing.rows:
+        table.add_row(*(cell if isinstance(cell, str) else _number(cell, "") for cell in row))
     return table
 
 
