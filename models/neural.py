@@ -112,7 +112,8 @@ class NeuralForecaster:
         """Where the first member looked: weights per head, patch of the horizon and past patch.
 
         Returns:
-            Shape `(B, N, J, T)`; they sum to 1 over `T`, the past patches in time order.
+            Shape `(B, N, J, T)`; over `T`, the past patches in time order, they sum to 1, or to 0
+            where nothing was observed in the whole context.
         """
         import keras
 

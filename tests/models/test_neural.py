@@ -126,11 +126,16 @@ def test_what_is_loaded_forecasts_the_same_bytes(forecaster, panel, tmp_path):
 
 
 def test_attention_says_where_a_forecast_looked(forecaster, panel):
-    weights = forecaster.attention(panel, *_windows(5))
+    before_its_first_step = CUTOFF - 40
+    origins = np.array([CUTOFF, CUTOFF - 13, CUTOFF, before_its_first_step])
 
-    assert weights.shape[0] == 5
+    weights = forecaster.attention(panel, np.array([0, 1, 2, 2]), origins)
+
+    assert weights.shape[0] == 4
     assert weights.shape[2:] == (1, 4)
-    np.testing.assert_allclose(weights.sum(axis=-1), np.ones(weights.shape[:-1]), rtol=1e-5)
+    expected = np.ones(weights.shape[:-1])
+    expected[3] = 0  # nothing to look at
+    np.testing.assert_allclose(weights.sum(axis=-1), expected, rtol=1e-5)
 
 
 def test_a_panel_without_a_covariate_of_the_training_is_refused(forecaster, panel):
