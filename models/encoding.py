@@ -42,13 +42,28 @@ class Seeds:
         start = keras.initializers.GlorotUniform(self.next())
         return layers.Dense(units, activation, kernel_initializer=start, name=name)
 
-    def lstm(self, units: int, name: str) -> layers.LSTM:
+    def lstm(self, units: int, name: str, *, backwards: bool = False) -> layers.LSTM:
         """An LSTM that gives every state, in the form that a GPU runs as one fused kernel."""
         return layers.LSTM(
             units,
             return_sequences=True,
+            go_backwards=backwards,
             kernel_initializer=keras.initializers.GlorotUniform(self.next()),
             recurrent_initializer=keras.initializers.Orthogonal(seed=self.next()),
+            name=name,
+        )
+
+    def convolution(
+        self, units: int, kernel_size: int, name: str, dilation: int = 1
+    ) -> layers.Conv1D:
+        """A convolution that looks back, never ahead."""
+        return layers.Conv1D(
+            units,
+            kernel_size,
+            padding="causal",
+            dilation_rate=dilation,
+            activation="gelu",
+            kernel_initializer=keras.initializers.GlorotUniform(self.next()),
             name=name,
         )
 
@@ -131,11 +146,11 @@ def encode(settings: NetworkSettings, seeds: Seeds, walk: Walk) -> Encoded:
     observed = Patching(size)(ops.expand_dims(seen, -1))[..., 0]
     told = [patches, observed]
     if "past" in inputs:
-        past = CovariateScaling(settings.past_means, settings.past_scales)(inputs["past"])
+        past = _standardise(inputs["past"], settings.past_means, settings.past_scales, "past")
         told.append(ops.mean(Patching(size)(past), axis=2))
     ahead = ops.repeat(ops.ones_like(scaled[:, :1, None]), settings.horizon, axis=1)  # (B, H, 1)
     if "known" in inputs:
-        known = CovariateScaling(settings.known_means, settings.known_scales)(inputs["known"])
+        known = _standardise(inputs["known"], settings.known_means, settings.known_scales, "known")
         told.append(_outline(Patching(size)(known[:, :length])))
         ahead = layers.Concatenate()([ahead, known[:, length:]])
     future = Patching(size, "first")(ahead)  # (B, J, p, 1 + K)
@@ -154,6 +169,12 @@ def encode(settings: NetworkSettings, seeds: Seeds, walk: Walk) -> Encoded:
         center=center,
         scale=scale,
     )
+
+
+def _standardise(
+    covariates: Tensor, means: tuple[float, ...], scales: tuple[float, ...], role: str
+) -> Tensor:
+    return CovariateScaling(means, scales, name=f"encoder_{role}_scaling")(covariates)
 
 
 def _outline(patches: Tensor) -> Tensor:

@@ -9,15 +9,22 @@ Every network takes a dict of raw arrays and returns quantiles in the unit of th
     static   (B, C)         codes, 0 for unknown; absent if C is 0
     →        (B, H, Q)      ascending quantiles
 
-Its attention is the output of the layer called `attention`, shape `(B, N, J, T)`.
+Where `settings.auxiliary` names covariates, the output is a list, and the quantiles of these, shape
+`(B, H, A, Q)`, come second.
+
+Its attention is the output of the layer called `attention`, shape `(B, N, J, T)`. Every layer with
+weights carries a name that begins with its group: `encoder`, `attention` or `head`.
 """
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from typing import Any
 
 from data_contracts.errors import SpecError
 from models.settings import NetworkSettings
+
+GROUPS = ("encoder", "attention", "head")  # of layers: reading, looking back, forecasting
 
 
 def network_names() -> tuple[str, ...]:
@@ -50,3 +57,30 @@ def build_network(name: str, settings: NetworkSettings, seed: int) -> Any:
     """
     check_network(name)
     return importlib.import_module(f"{__name__}.{name}").build(settings, seed)
+
+
+def layer_groups(network: Any) -> dict[str, list[Any]]:
+    """The layers of a network that hold weights, by group."""
+    holding = [layer for layer in network.layers if layer.weights]
+    return {
+        group: [layer for layer in holding if layer.name.split("_")[0] == group] for group in GROUPS
+    }
+
+
+def freeze(network: Any, groups: Iterable[str]) -> None:
+    """Keep the weights of some groups of layers as they are in training, and train the others.
+
+    A model that was compiled before has to be compiled again.
+
+    Raises:
+        SpecError: If there is no such group, naming those that exist.
+    """
+    frozen = set(groups)
+    unknown = sorted(frozen - set(GROUPS))
+    if unknown:
+        raise SpecError(
+            f"training.freeze: expected layer groups among {', '.join(GROUPS)}, got {unknown[0]!r}."
+        )
+    for group, members in layer_groups(network).items():
+        for layer in members:
+            layer.trainable = group not in frozen
