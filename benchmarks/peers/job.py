@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 JOB, FORECASTS, OUTCOME, PROGRESS = "job.json", "forecasts.parquet", "outcome.json", "progress"
-DEFAULT, TUNED = "default", "tuned"
+DEFAULT, TUNED, RECENT = "default", "tuned", "recent"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Job:
         levels: Quantile levels.
         season_lengths: In steps.
         context_length: Steps that a network reads.
-        variant: `default` settings, or `tuned` in the time that is given.
+        variant: `default` settings, `tuned` in the time that is given, or `recent`: fitted to the
+            last weeks alone.
         cpu_seconds: What training and forecasting may take.
         seed: Where all randomness starts.
     """

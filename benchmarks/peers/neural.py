@@ -89,16 +89,18 @@ class Training:
 
 
 def _clock(limit: float) -> Any:
-    """A callback that stops a training when its time is over, and keeps when each step ended."""
+    """A callback that stops a training in time, and keeps when each step ended, by both clocks."""
     from pytorch_lightning import Callback
 
     class Clock(Callback):
         def __init__(self) -> None:
             self.end = cpu_seconds() + limit
             self.marks: list[float] = []
+            self.times: list[float] = []
 
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
             self.marks.append(cpu_seconds())
+            self.times.append(time.perf_counter())
             trainer.should_stop = trainer.should_stop or self.marks[-1] > self.end
 
     return Clock()
@@ -166,13 +168,18 @@ def _held_out_loss(job: Job, rows: pd.DataFrame, settings: dict[str, Any]) -> fl
     return float(sum(losses) / len(losses))
 
 
-def main() -> None:
-    """Train, and forecast from every cutoff."""
+def prepare() -> None:
+    """Take the threads that were given, and say nothing on the way."""
     import torch
 
     warnings.filterwarnings("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+def main() -> None:
+    """Train, and forecast from every cutoff."""
+    prepare()
     folder = Path(sys.argv[1])
     job = Job.load(folder)
     rows = job.read()

@@ -1,4 +1,4 @@
-"""The models of statsforecast, fitted anew to the whole history at every cutoff.
+"""The models of statsforecast, fitted anew at every cutoff, to the whole history or its last weeks.
 
 python -m benchmarks.peers.statistical FOLDER
 """
@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmarks.peers.job import (
     PROGRESS,
+    RECENT,
     Job,
     Outcome,
     cpu_seconds,
@@ -19,6 +22,7 @@ from benchmarks.peers.job import (
     renamed,
 )
 
+RECENT_WEEKS = 8
 MAX_SEASON = 24  # of exponential smoothing and ARIMA; a longer one is beyond both
 
 
@@ -43,12 +47,16 @@ def main() -> None:
     rows = job.read()
     names = interval_columns(job.model, job.levels, median=job.model)
     widths = sorted({round(abs(2 * level - 1) * 100) for level in job.levels} - {0})
+    weeks = RECENT_WEEKS if job.variant == RECENT else 52 * 100
+    length = pd.Timedelta(weeks=weeks)
     outcome, forecasts = Outcome(), []
+    if job.variant == RECENT:
+        outcome.note = f"fitted to the last {weeks} weeks"
     for number, cutoff in enumerate(job.instants):
         (folder / PROGRESS).write_text(f"{number} of {len(job.cutoffs)} origins", encoding="utf-8")
         begun = cpu_seconds()
         fitted = StatsForecast(models=[build(job)], freq="h", n_jobs=1)
-        fitted.fit(rows[rows["ds"] <= cutoff])
+        fitted.fit(rows[(rows["ds"] <= cutoff) & (rows["ds"] > cutoff - length)])
         outcome.train_cpu += cpu_seconds() - begun
         clock = time.perf_counter()
         forecast = fitted.predict(h=job.horizon, level=widths)
