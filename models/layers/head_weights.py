@@ -90,7 +90,7 @@ class HeadWeights(keras.layers.Layer):
     ) -> Tensor:
         asked = ops.einsum("bjw,wnk->bjnk", queries, self.query_kernel) + self.query_bias
         offered = ops.einsum("btu,unk->btnk", keys, self.key_kernel) + self.key_bias
-        scores = ops.einsum("bjnk,btnk->bnjt", asked, offered) / self.key_dim**0.5
+        scores = ops.einsum("bjnk,btnk->bnjt", asked / self.key_dim**0.5, offered)
         if self.lags:
             scores = scores + self.position_bias
         return softmax_over_time(scores, keys_mask, queries_mask)

@@ -40,13 +40,14 @@ class PatchMixture(keras.layers.Layer):
             length = patches.shape[-1]
             heads = weights.shape[1] // length
             weights = ops.reshape(weights, (-1, heads, length, *weights.shape[2:]))
-            mix = "bnpjt,btp->bjpn"
+            mix = "bnpjt,btpm->bjpnm"
         else:
-            mix = "bnjt,btp->bjpn"
-        share = ops.einsum(mix, weights, observed)
+            mix = "bnjt,btpm->bjpnm"
+        # Once for all three: the weights may be the largest tensor of a network.
+        moments = ops.stack([observed, patches * observed, ops.square(patches) * observed], axis=-1)
+        share, total, squares = ops.unstack(ops.einsum(mix, weights, moments), axis=-1)
         seen = ops.maximum(share, 1e-6)
-        mean = ops.einsum(mix, weights, patches * observed) / seen
-        square = ops.einsum(mix, weights, ops.square(patches) * observed) / seen
+        mean, square = total / seen, squares / seen
         # A tiny floor keeps the gradient of the root finite where all patches agree.
         spread = ops.sqrt(ops.maximum(square - ops.square(mean), 1e-4))
         return mean, ops.where(share > 1e-6, spread, 1.0)

@@ -26,8 +26,10 @@ def build(settings: NetworkSettings, seed: int) -> keras.Model:
     window = encode(settings, seeds, _walk)
 
     num_steps = patches_per_question(settings) * settings.patch_length
+    # Hundreds of single steps are compared in a narrower space than a few patches.
+    width = settings.units if settings.patch_length > 1 else -(-settings.units // 2)
     attention = TemporalAttention(
-        settings.units, MIXTURES * num_steps + 1, seeds.next(), name="attention_per_question"
+        width, MIXTURES * num_steps + 1, seeds.next(), name="attention_per_question"
     )
     weights = attention(questions(window, settings), window.keys, window.usable)  # (B, ., G, T)
     per_patch = layers.Identity(name="attention")(_per_patch(weights[:, :-1], settings))
