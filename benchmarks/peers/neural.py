@@ -98,6 +98,9 @@ def _clock(limit: float) -> Any:
             self.marks: list[float] = []
             self.times: list[float] = []
 
+        def __deepcopy__(self, memo: Any) -> "Clock":
+            return self  # networks are copied before they are trained
+
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
             self.marks.append(cpu_seconds())
             self.times.append(time.perf_counter())

@@ -1,12 +1,24 @@
+import argparse
+
 import pytest
 
-from benchmarks.accuracy import FUSION, NAIVE, OURS, PEER, QUOTED, Row, best_peer, judge
+from benchmarks.accuracy import (
+    FUSION,
+    NAIVE,
+    OURS,
+    PEER,
+    QUOTED,
+    Row,
+    best_peer,
+    judge,
+    peer_names,
+)
 
 PEERS = [
     Row("NHITS", PEER, mase=0.9, wql=0.2),
     Row("LSTM", PEER, mase=0.8, wql=0.3),
     Row("AutoARIMA", PEER, note="gave up after 10 CPU-min"),
-    Row("Chronos-2 (published)", QUOTED, mase=0.1, wql=0.1),
+    Row("Chronos-2, published", QUOTED, mase=0.1, wql=0.1),
     Row("seasonal naive 24", NAIVE, mase=0.1, wql=0.1),
 ]
 
@@ -46,3 +58,12 @@ def test_the_targets_of_etth1_do_not_depend_on_peers(scores, short):
 def test_only_what_was_measured_here_can_be_the_best_peer():
     assert best_peer(PEERS, "wql").who == "NHITS"
     assert best_peer(PEERS[2:], "wql") is None
+
+
+def test_an_unknown_peer_is_refused_by_naming_those_there_are():
+    with pytest.raises(argparse.ArgumentTypeError, match="among NHITS, .*, got 'Prophet'"):
+        peer_names("NHITS,Prophet")
+
+
+def test_nobody_may_be_asked():
+    assert peer_names("") == []
