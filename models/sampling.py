@@ -45,16 +45,26 @@ class Origins:
         return np.where(moved >= self.first[series], moved, origins)
 
 
-def split_origins(
-    panel: Panel, settings: TrainingSettings, train_until: int
-) -> tuple[Origins, tuple[Ints, Ints]]:
-    """Origins to train on, and the windows after them that are held out for early stopping.
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What a training draws from, and what it is held to.
 
-    No target of a held-out window is seen in training. Where the histories are too short for
-    that, training keeps all windows and is held to the last ones of them.
+    Attributes:
+        training: Origins whose targets lie before those of all held-out windows.
+        everything: These, and all later ones.
+        held_out: Series and origin of each held-out window, shape `(B,)` each.
+    """
 
-    Returns:
-        Training origins; series and origins of the held-out windows.
+    training: Origins
+    everything: Origins
+    held_out: tuple[Ints, Ints]
+
+
+def split_origins(panel: Panel, settings: TrainingSettings, train_until: int) -> Split:
+    """Hold out the windows of the last origins, for early stopping and the weights of members.
+
+    No target of a held-out window is seen by the training origins. Where the histories are too
+    short for that, training keeps all windows and is held to the last ones of them.
 
     Raises:
         RefusedError: If no series has a window that ends by `train_until`.
@@ -73,15 +83,16 @@ def split_origins(
     num_origins = int(np.clip(counts.max() // (10 * stride), 1, MAX_HELD_OUT_ORIGINS))
     held_out = last - stride * np.arange(num_origins)
     before = held_out[-1] - horizon
+    everything = Origins(first, counts)
     training = Origins(first, np.maximum(np.minimum(counts, before - first + 1), 0))
     if training.total == 0:
-        training = Origins(first, counts)
+        training = everything
     series, origins = (grid.ravel() for grid in np.meshgrid(range(panel.num_series), held_out))
     usable = np.flatnonzero(origins >= first[series])
     rng = np.random.default_rng(settings.seed)
     if len(usable) > MAX_HELD_OUT_WINDOWS:
         usable = np.sort(rng.choice(usable, MAX_HELD_OUT_WINDOWS, replace=False))
-    return training, (series[usable], origins[usable])
+    return Split(training, everything, (series[usable], origins[usable]))
 
 
 def lengths_until(panel: Panel, slot: int) -> Ints:

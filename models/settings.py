@@ -47,6 +47,8 @@ class TrainingSettings:
         learning_rate: At its highest.
         scalings: Methods of `InstanceScaling`; members take them in turn.
         contexts: Multiples of `context_length`; members take them in turn.
+        catch_up: Length of the last phase, which learns from the held-out windows too, as a share
+            of `max_epochs`.
         patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
             network that goes step by step.
     """
@@ -70,6 +72,7 @@ class TrainingSettings:
     scalings: tuple[str, ...] = ("last_season", "mean_std")
     contexts: tuple[float, ...] = (1.0,)
     combine: str = "median"
+    catch_up: float = 0.25
     patch: int | None = None
 
     @property

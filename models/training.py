@@ -12,17 +12,18 @@ import numpy as np
 from data_contracts.errors import NightcastError, RefusedError
 from models.curves import Curve
 from models.fusion import WEIGHTS, learn_weights
-from models.learning_rate import learning_rate_share
+from models.learning_rate import WARM_UP, learning_rate_share
 from models.networks import build_network, check_network
 from models.neural import NeuralForecaster
 from models.panel import Floats, Ints, Panel
-from models.sampling import lengths_until, split_origins
+from models.sampling import Origins, lengths_until, split_origins
 from models.series_scales import series_scales
 from models.settings import Member, NetworkSettings, TrainingSettings
 from models.support import Support
 from models.window_inputs import Features, WindowReader, moments
 from models.workbench import Batch, Workbench, workbench
 
+CATCH_UP_RATE = 0.3  # learning rate of the last phase, relative to the highest
 PATIENCE = 0.4  # share of the epochs without improvement after which training stops
 FREE_TIME = 0.3  # share of the budget that may pass before the clock hurries the schedule
 
@@ -119,7 +120,7 @@ class _Run:
         self._panel = panel
         self._settings = settings
         self._anchor = train_until
-        self._training, self._held_out = split_origins(panel, settings, train_until)
+        self._split = split_origins(panel, settings, train_until)
         self._longest = int(lengths_until(panel, train_until).max())
         if settings.context_length > self._longest:
             raise RefusedError(
@@ -131,7 +132,7 @@ class _Run:
         self._weights = np.reciprocal(
             series_scales(panel, settings.season_lengths[-1], train_until)
         )
-        windows = min(self._training.total, settings.windows_per_epoch)
+        windows = min(self._split.training.total, settings.windows_per_epoch)
         self._steps_per_epoch = max(1, round(windows / settings.batch_size))
         self._readers: dict[int, WindowReader] = {}
 
@@ -154,7 +155,7 @@ class _Run:
 
     def held_out(self, member: Member) -> Batch:
         """The windows that training does not see, as one member reads them."""
-        return self._batch(member, *self._held_out)
+        return self._batch(member, *self._split.held_out)
 
     def _train_member(self, number: int, progress: Listener | None) -> _Trained | None:
         """Train one member and keep the weights that were best on the held-out windows.
@@ -171,7 +172,8 @@ class _Run:
         losses: list[float] = []
         best, best_weights = 0, network.get_weights()
         bench = workbench(member.network, sizes)
-        with bench, closing(self._batches(member, number)) as batches:
+        rng = np.random.default_rng([settings.seed, number])
+        with bench, closing(self._batches(member, self._split.training, rng)) as batches:
             bench.start(network)
             for epoch in range(settings.max_epochs):
                 mean = self._epoch(bench, batches, epoch=epoch, number=number)
@@ -185,9 +187,10 @@ class _Run:
                 stale = epoch - best >= PATIENCE * settings.max_epochs
                 if stale or self._hurry(number) >= 1:
                     break
-            network.set_weights(best_weights)
-            bench.put(network)
+            bench.model.set_weights(best_weights)
             forecasts = bench.predict(held_out.arrays)
+            self._catch_up(bench, member, number, rng)
+            network.set_weights(bench.model.get_weights())
         curve = Curve(tuple(training), tuple(losses), best, time.monotonic() - begun)
         return _Trained(member, network, curve, forecasts)
 
@@ -206,6 +209,24 @@ class _Run:
             if not np.isfinite(loss):
                 self._complain(batch, series, loss)
         return loss
+
+    def _catch_up(
+        self, bench: Workbench, member: Member, number: int, rng: np.random.Generator
+    ) -> None:
+        """Learn from all windows, the held-out ones too, at a rate that fades out.
+
+        The newest windows say most about tomorrow, and early stopping has kept them back.
+        """
+        settings = self._settings
+        steps = round(settings.catch_up * settings.max_epochs * self._steps_per_epoch)
+        with closing(self._batches(member, self._split.everything, rng)) as batches:
+            for step in range(steps):
+                share = max(step / steps, self._hurry(number))
+                batch, series = next(batches)
+                rate = CATCH_UP_RATE * learning_rate_share(WARM_UP + (1 - WARM_UP) * share)
+                loss = bench.step(batch, settings.learning_rate * rate)
+                if not np.isfinite(loss):
+                    self._complain(batch, series, loss)
 
     @property
     def _elapsed(self) -> float:
@@ -232,22 +253,21 @@ class _Run:
         arrays, windows = self._readers[length].read(series, origins)
         return Batch(arrays, windows.target, self._weights[series])
 
-    def _batches(self, member: Member, number: int) -> Batches:
+    def _batches(self, member: Member, origins_of: Origins, rng: np.random.Generator) -> Batches:
         """Batches in the order of the draw; the next one is gathered while one is trained on."""
-        rng = np.random.default_rng([self._settings.seed, number])
         with ThreadPoolExecutor(1) as pool:
-            series, origins = self._draw(rng)
+            series, origins = self._draw(origins_of, rng)
             ahead = pool.submit(self._batch, member, series, origins)
             while True:
                 batch, drawn = ahead.result(), series
-                series, origins = self._draw(rng)
+                series, origins = self._draw(origins_of, rng)
                 ahead = pool.submit(self._batch, member, series, origins)
                 yield batch, drawn
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    def _draw(self, origins_of: Origins, rng: np.random.Generator) -> tuple[Ints, Ints]:
         settings, size = self._settings, self._settings.batch_size
-        series, origins = self._training.draw(size, rng)
-        aligned = self._training.align(series, origins, anchor=self._anchor, every=settings.season)
+        series, origins = origins_of.draw(size, rng)
+        aligned = origins_of.align(series, origins, anchor=self._anchor, every=settings.season)
         return series, np.where(rng.random(size) < settings.aligned_share, aligned, origins)
 
     def _complain(self, batch: Batch, series: Ints, loss: float) -> None:

@@ -18,7 +18,8 @@ def panel(make_panel):
 
 
 def test_held_out_targets_are_unseen_in_training(panel):
-    training, (series, origins) = split_origins(panel, SETTINGS, train_until=980)
+    split = split_origins(panel, SETTINGS, train_until=980)
+    training, (series, origins) = split.training, split.held_out
 
     last_seen = (training.first + training.counts - 1)[training.counts > 0].max() + HORIZON
     assert last_seen <= origins.min()
@@ -26,12 +27,19 @@ def test_held_out_targets_are_unseen_in_training(panel):
     assert set(series) == {0, 1, 2, 3}
 
 
+def test_everything_reaches_to_the_last_origin_whose_target_may_be_seen(panel):
+    everything = split_origins(panel, SETTINGS, train_until=980).everything
+
+    assert (everything.first + everything.counts - 1).tolist() == [980 - HORIZON] * 4
+
+
 def test_a_history_of_one_window_is_trained_on_and_held_to_it(make_panel):
     panel = make_panel([np.arange(12.0)], horizon=HORIZON, cutoff_slot=CUTOFF)
 
-    training, (series, origins) = split_origins(panel, SETTINGS, train_until=CUTOFF)
+    split = split_origins(panel, SETTINGS, train_until=CUTOFF)
+    series, origins = split.held_out
 
-    assert training.total == 1
+    assert split.training.total == 1
     assert (series.tolist(), origins.tolist()) == ([0], [CUTOFF - HORIZON])
 
 
