@@ -23,6 +23,7 @@ SETTINGS = TrainingSettings(
     season_lengths=(6, 12),
     members=1,
     max_epochs=2,
+    minutes=1000,  # however busy the machine is, the clock must not hurry the schedule
     units=8,
     num_heads=2,
     batch_size=16,
