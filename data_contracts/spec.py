@@ -145,6 +145,7 @@ class Training(Part):
         minutes: Budget of one night's training, all candidates together.
         max_epochs: Passes over the sampled windows, at the most; training stops early before that.
         seed: Where all randomness starts.
+        auxiliary: Some of `covariates.past`; the networks learn to forecast these too.
         on: `local` trains in this process, `gpu` on the gpu work pool.
         max_age_days: Age of a champion's training data that makes `auto` train again.
     """
@@ -157,6 +158,7 @@ class Training(Part):
     minutes: float = Field(default=10, gt=0, le=MANY)
     max_epochs: int = Field(default=20, ge=1, le=MANY)
     seed: int = Field(default=7, ge=0, lt=2**31)
+    auxiliary: tuple[str, ...] = ()
     on: Literal["local", "gpu"] = "local"
     max_age_days: float = Field(default=28, gt=0, le=MANY)
 
@@ -249,6 +251,17 @@ class Spec(Part):
                 raise ValueError(
                     f"covariates.{role}: expected other columns than those in source.columns, "
                     f"got {min(taken)!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _auxiliary_are_past_covariates(self) -> Self:
+        names, past = self.training.auxiliary, self.covariates.past
+        for at, name in enumerate(names):
+            if name not in past or name in names[:at]:
+                raise ValueError(
+                    "training.auxiliary: expected columns of covariates.past, each once "
+                    f"({', '.join(past) or 'there are none'}), got {name!r}"
                 )
         return self
 

@@ -8,8 +8,8 @@ class Curve:
     """The losses of one member, in units of each series' seasonal change.
 
     Attributes:
-        training: Mean over the windows of each epoch.
-        held_out: On the held-out windows after each epoch.
+        training: Mean over the windows of each epoch, auxiliary targets included.
+        held_out: Of the target, on the held-out windows after each epoch.
         best: Epoch whose weights were kept, counted from 0.
         seconds: That the member took.
     """

@@ -17,11 +17,11 @@ def combine(forecasts: Floats, weights: tuple[float, ...] = ()) -> Floats:
     """One forecast of several, level by level.
 
     Args:
-        forecasts: Ascending quantiles of each member, shape `(M, B, H, Q)`.
+        forecasts: Ascending quantiles of each member, shape `(M, ..., Q)`.
         weights: Non-negative with sum 1, one per member; without any, the median.
 
     Returns:
-        Ascending quantiles, shape `(B, H, Q)`.
+        Ascending quantiles, shape `(..., Q)`.
     """
     if weights:
         fused = np.tensordot(np.asarray(weights, np.float32), forecasts, axes=1)

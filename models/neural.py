@@ -86,27 +86,67 @@ class NeuralForecaster:
         Raises:
             SpecError: If the panel lacks a covariate.
         """
-        shape = len(self.networks), len(series), self.horizon, len(self.quantile_levels)
-        quantiles = np.empty(shape[1:], np.float32)
+        quantiles = np.empty((len(series), self.horizon, len(self.quantile_levels)), np.float32)
+        self._fill(quantiles, panel, series, origins)
+        return self.support.fit(quantiles)
+
+    def predict_auxiliary(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
+        """Quantiles of the auxiliary targets, each in its unit; members count by their median.
+
+        Args:
+            panel: Where the histories are; holds every covariate of the training.
+            series: Position of each wanted series, shape `(B,)`.
+            origins: Slot of the last step that each forecast may see, shape `(B,)`.
+
+        Returns:
+            Ascending, in the order of `settings.auxiliary`, shape `(B, H, A, Q)`, float32.
+
+        Raises:
+            SpecError: If the panel lacks a covariate.
+        """
+        targets, levels = len(self.settings.auxiliary), len(self.quantile_levels)
+        quantiles = np.empty((len(series), self.horizon, targets, levels), np.float32)
+        if targets:
+            self._fill(quantiles, panel, series, origins, auxiliary=True)
+        return quantiles
+
+    def _fill(
+        self,
+        quantiles: Floats,
+        panel: Panel,
+        series: Ints,
+        origins: Ints,
+        *,
+        auxiliary: bool = False,
+    ) -> None:
+        """Write what the members forecast together, of the target or of the auxiliary ones."""
+        weights = () if auxiliary else self.weights  # learned on the target, good for it alone
         readers = self._readers(panel)
         for begin in range(0, len(series), WINDOWS_AT_ONCE):
             rows = slice(begin, begin + WINDOWS_AT_ONCE)
-            forecasts = np.empty((shape[0], *quantiles[rows].shape), np.float32)
+            forecasts = np.empty((len(self.members), *quantiles[rows].shape), np.float32)
             for length, reader in readers.items():
                 inputs = list(_batches(reader, series[rows], origins[rows]))
                 for number, member in enumerate(self.members):
                     if member.context_length == length:
-                        self._forecast(number, inputs, forecasts[number])
-            quantiles[rows] = combine(forecasts, self.weights)
-        return self.support.fit(quantiles)
+                        self._forecast(number, inputs, forecasts[number], auxiliary=auxiliary)
+            quantiles[rows] = combine(forecasts, weights)
 
-    def _forecast(self, number: int, inputs: list[tuple[slice, Arrays]], result: Floats) -> None:
-        """Let one member forecast some batches into a result of shape `(B, H, Q)`."""
+    def _forecast(
+        self,
+        number: int,
+        inputs: list[tuple[slice, Arrays]],
+        result: Floats,
+        *,
+        auxiliary: bool,
+    ) -> None:
+        """Let one member forecast some batches into a result of `(B, H, Q)` or `(B, H, A, Q)`."""
         member = self.members[number]
         with workbench(member.network, self.sizes.of(member)) as bench:
             bench.put(self.networks[number])
             for rows, arrays in inputs:
-                result[rows] = bench.predict(arrays)[: rows.stop - rows.start]
+                made = bench.predict_auxiliary(arrays) if auxiliary else bench.predict(arrays)
+                result[rows] = made[: rows.stop - rows.start]
 
     def attention(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Where the first member looked: weights per head, patch of the horizon and past patch.

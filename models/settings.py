@@ -51,6 +51,10 @@ class TrainingSettings:
             of `max_epochs`.
         patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
             network that goes step by step.
+        auxiliary: Past covariates whose future the networks learn to forecast too, each by a head
+            of its own on the shared encoder.
+        auxiliary_weight: What the loss of all auxiliary heads together, in standard deviations,
+            counts beside that of the target, in seasonal changes.
     """
 
     network: str
@@ -74,6 +78,8 @@ class TrainingSettings:
     combine: str = "median"
     catch_up: float = 0.25
     patch: int | None = None
+    auxiliary: tuple[str, ...] = ()
+    auxiliary_weight: float = 0.2
 
     @property
     def networks(self) -> tuple[str, ...]:

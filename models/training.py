@@ -81,7 +81,7 @@ def train(
         progress: Called after every epoch.
 
     Raises:
-        SpecError: If there is no network of that name.
+        SpecError: If there is no network of that name, or an auxiliary target is no past covariate.
         RefusedError: If no series has a window that ends by `train_until`, the context is longer
             than every history, or the budget ends within the first pass over the windows.
         NightcastError: If the loss is not finite; names the series.
@@ -248,10 +248,20 @@ class _Run:
         length = member.context_length
         if length not in self._readers:
             self._readers[length] = WindowReader(
-                self._panel, self.features, context_length=length, horizon=self._settings.horizon
+                self._panel,
+                self.features,
+                context_length=length,
+                horizon=self._settings.horizon,
+                auxiliary=self._settings.auxiliary,
             )
         arrays, windows = self._readers[length].read(series, origins)
-        return Batch(arrays, windows.target, self._weights[series])
+        return Batch(
+            arrays,
+            windows.target,
+            self._weights[series],
+            windows.auxiliary,
+            self._settings.auxiliary_weight,
+        )
 
     def _batches(self, member: Member, origins_of: Origins, rng: np.random.Generator) -> Batches:
         """Batches in the order of the draw; the next one is gathered while one is trained on."""
@@ -302,4 +312,5 @@ def _network_settings(
         num_heads=settings.num_heads,
         dropout=settings.dropout,
         patch=settings.patch,
+        auxiliary=features.past_positions(settings.auxiliary),
     )

@@ -50,6 +50,23 @@ class Features:
         """Calendar features that come before the known covariates."""
         return sum(2 * HARMONICS[cycle] for cycle in self.cycles)
 
+    def past_positions(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        """Where some of the past covariates lie.
+
+        Raises:
+            SpecError: If one is not among them.
+
+        >>> Features(("temp", "wind"), (), (), (), ()).past_positions(("wind",))
+        (1,)
+        """
+        for name in names:
+            if name not in self.past_names:
+                raise SpecError(
+                    f"training.auxiliary: expected some of covariates.past, which are "
+                    f"{', '.join(self.past_names) or 'none'}, got {name!r}."
+                )
+        return tuple(self.past_names.index(name) for name in names)
+
     def codes(self, static: NDArray[np.str_]) -> NDArray[np.int32]:
         """Codes of static texts, 0 where a text is unknown.
 
@@ -77,18 +94,26 @@ class WindowReader:
         features: What to read; the panel may hold more.
         context_length: Steps of context, `L`.
         horizon: Steps of target, `H`.
+        auxiliary: Past covariates whose future the windows hold too, `A` of them.
 
     Raises:
         SpecError: If the panel lacks a covariate.
     """
 
     def __init__(
-        self, panel: Panel, features: Features, *, context_length: int, horizon: int
+        self,
+        panel: Panel,
+        features: Features,
+        *,
+        context_length: int,
+        horizon: int,
+        auxiliary: tuple[str, ...] = (),
     ) -> None:
         self._panel = panel
         self._context_length = context_length
         self._horizon = horizon
         self._past = _positions(features.past_names, panel.past_names, "past")
+        self._auxiliary = _positions(auxiliary, panel.past_names, "past")
         self._known = _positions(features.known_names, panel.known_names, "known")
         static = _positions(features.static_names, panel.static_names, "static")
         self._codes = features.codes(panel.static[:, static])
@@ -104,7 +129,14 @@ class WindowReader:
             origins: Slot of the last step of each context, shape `(B,)`.
         """
         length, horizon = self._context_length, self._horizon
-        windows = gather(self._panel, series, origins, context_length=length, horizon=horizon)
+        windows = gather(
+            self._panel,
+            series,
+            origins,
+            context_length=length,
+            horizon=horizon,
+            auxiliary=self._auxiliary,
+        )
         slots = origins[:, None] + np.arange(1 - length, horizon + 1)  # (B, L + H)
         known = np.concatenate([self._calendar.at(slots), windows.known[..., self._known]], axis=-1)
         arrays: Arrays = {

@@ -1,5 +1,6 @@
 """Windows: what a forecaster sees of the panel, gathered per batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ class Windows:
         known: Covariates known ahead, NaN where missing, shape `(B, L + H, K)`.
         target: Target after the origin, NaN where not observed, shape `(B, H)`; only training and
             evaluation look at it.
+        auxiliary: Wanted past covariates after the origin, NaN where missing or not finite, shape
+            `(B, H, A)`; only training wants any.
     """
 
     context: Floats
@@ -25,10 +28,17 @@ class Windows:
     past: Floats
     known: Floats
     target: Floats
+    auxiliary: Floats
 
 
 def gather(
-    panel: Panel, series: Ints, origins: Ints, *, context_length: int, horizon: int
+    panel: Panel,
+    series: Ints,
+    origins: Ints,
+    *,
+    context_length: int,
+    horizon: int,
+    auxiliary: Sequence[int] = (),
 ) -> Windows:
     """Copy one batch of windows out of the panel.
 
@@ -40,6 +50,7 @@ def gather(
         origins: Slot of the last step of each window's context, shape `(B,)`.
         context_length: Steps of context, `L`.
         horizon: Steps of target, `H`, at most the panel's.
+        auxiliary: Positions of the past covariates that are targets too, `A` of them.
     """
     offsets = np.arange(1 - context_length, horizon + 1)
     rows = panel.rows(series[:, None], origins[:, None] + offsets)  # (B, L + H)
@@ -49,12 +60,15 @@ def gather(
     y = panel.y[rows]
     observed = panel.observed[rows] & inside
     past_rows = rows[:, :context_length]
+    later = panel.past[rows[:, context_length:, None], np.array(auxiliary, np.int64)]  # (B, H, A)
+    there = inside[:, context_length:, None] & np.isfinite(later)
     return Windows(
         context=np.where(observed, y, 0)[:, :context_length],
         observed=observed[:, :context_length],
         past=_take(panel.past, past_rows, inside[:, :context_length]),
         known=_take(panel.known, rows, inside),
         target=np.where(observed, y, np.nan)[:, context_length:].astype(np.float32),
+        auxiliary=np.where(there, later, np.float32(np.nan)),
     )
 
 

@@ -29,11 +29,15 @@ class Batch:
         arrays: What a network is called with, by name.
         target: What came, NaN where not observed, shape `(B, H)`.
         weights: How much each window counts, shape `(B,)`.
+        auxiliary: What came of the auxiliary targets, NaN where missing, shape `(B, H, A)`.
+        auxiliary_weight: What they count beside the target.
     """
 
     arrays: Arrays
     target: Floats
     weights: Floats
+    auxiliary: Floats
+    auxiliary_weight: float
 
 
 class Workbench:
@@ -53,6 +57,10 @@ class Workbench:
         self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
         # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
         loss = PinballLoss(sizes.quantile_levels)
+        self._auxiliary = bool(sizes.auxiliary)
+        if self._auxiliary:
+            units = [sizes.past_scales[position] for position in sizes.auxiliary]
+            loss = [loss, PinballLoss(sizes.quantile_levels, units)]
         self.model.compile(self._optimizer, loss, jit_compile=False)
         self._optimizer.build(self.model.trainable_variables)
         self._fresh = [np.array(value) for value in self._optimizer.variables]
@@ -79,18 +87,35 @@ class Workbench:
     def step(self, batch: Batch, learning_rate: float) -> float:
         """Learn from one batch; mean loss since `loss` was asked for."""
         self._optimizer.learning_rate = learning_rate
-        return float(self.model.train_on_batch(batch.arrays, batch.target, batch.weights))
+        came, weights = self._wanted(batch, batch.auxiliary_weight)
+        return self.model.train_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
 
     def loss(self, batch: Batch) -> float:
-        """Mean loss of one batch, without learning."""
+        """Mean loss of one batch, of the target alone, without learning."""
+        came, weights = self._wanted(batch, 0.0)
         self.model.reset_metrics()
-        loss = float(self.model.test_on_batch(batch.arrays, batch.target, batch.weights))
+        loss = self.model.test_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
         self.model.reset_metrics()
         return loss
 
+    def _wanted(self, batch: Batch, auxiliary_weight: float) -> tuple[Any, Any]:
+        """What each output should have been, and how much each window of it counts."""
+        if not self._auxiliary:
+            return batch.target, batch.weights
+        auxiliary_weights = np.full_like(batch.weights, auxiliary_weight)
+        return [batch.target, batch.auxiliary], [batch.weights, auxiliary_weights]
+
     def predict(self, arrays: Arrays) -> Floats:
         """Quantiles of a batch, shape `(B, H, Q)`."""
-        return np.asarray(self.model.predict_on_batch(arrays))
+        return self._outputs(arrays)[0]
+
+    def predict_auxiliary(self, arrays: Arrays) -> Floats:
+        """Quantiles of the auxiliary targets of a batch, shape `(B, H, A, Q)`."""
+        return self._outputs(arrays)[1]
+
+    def _outputs(self, arrays: Arrays) -> list[Floats]:
+        outputs = self.model.predict_on_batch(arrays)
+        return [np.asarray(each) for each in (outputs if self._auxiliary else [outputs])]
 
 
 def workbench(network: str, sizes: NetworkSettings) -> Workbench:

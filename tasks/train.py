@@ -157,6 +157,7 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
         seed=spec.training.seed,
         combine=spec.training.combine,
         patch=spec.training.patch_length,
+        auxiliary=spec.training.auxiliary,
     )
 
 
