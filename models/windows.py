@@ -19,8 +19,8 @@ class Windows:
         known: Covariates known ahead, NaN where missing, shape `(B, L + H, K)`.
         target: Target after the origin, NaN where not observed, shape `(B, H)`; only training and
             evaluation look at it.
-        auxiliary: Wanted past covariates after the origin, NaN where missing or not finite, shape
-            `(B, H, A)`; only training wants any.
+        auxiliary: Wanted past covariates after the origin, NaN where missing, shape `(B, H, A)`;
+            only training wants any.
     """
 
     context: Floats
@@ -61,14 +61,13 @@ def gather(
     observed = panel.observed[rows] & inside
     past_rows = rows[:, :context_length]
     later = panel.past[rows[:, context_length:, None], np.array(auxiliary, np.int64)]  # (B, H, A)
-    there = inside[:, context_length:, None] & np.isfinite(later)
     return Windows(
         context=np.where(observed, y, 0)[:, :context_length],
         observed=observed[:, :context_length],
         past=_take(panel.past, past_rows, inside[:, :context_length]),
         known=_take(panel.known, rows, inside),
         target=np.where(observed, y, np.nan)[:, context_length:].astype(np.float32),
-        auxiliary=np.where(there, later, np.float32(np.nan)),
+        auxiliary=np.where(inside[:, context_length:, None], later, np.float32(np.nan)),
     )
 
 

@@ -56,7 +56,7 @@ class Workbench:
         self.model = build_network(network, sizes, seed=0)
         self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
         # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
-        loss = PinballLoss(sizes.quantile_levels)
+        loss: Any = PinballLoss(sizes.quantile_levels)
         self._auxiliary = bool(sizes.auxiliary)
         if self._auxiliary:
             units = [sizes.past_scales[position] for position in sizes.auxiliary]

@@ -186,6 +186,20 @@ KEYS = {
         {"training__minutes": float("inf")},
         "training.minutes: expected a finite number, got inf.",
     ),
+    "auxiliary target that is no covariate": (
+        {"training__auxiliary": ["tmp"], "covariates__past": ["temp", "wind"]},
+        "training.auxiliary: expected columns of covariates.past, each once (temp, wind), "
+        "got 'tmp'.",
+    ),
+    "auxiliary target that is known ahead": (
+        {"training__auxiliary": ["holiday"], "covariates__known": ["holiday"]},
+        "training.auxiliary: expected columns of covariates.past, each once (there are none), "
+        "got 'holiday'.",
+    ),
+    "auxiliary target twice": (
+        {"training__auxiliary": ["temp", "temp"], "covariates__past": ["temp"]},
+        "training.auxiliary: expected columns of covariates.past, each once (temp), got 'temp'.",
+    ),
     "alpha": ({"gate__alpha": 0.7}, "gate.alpha: expected a number below 0.5, got 0.7."),
     "share": (
         {"contracts__max_null_share": "half"},

@@ -62,6 +62,21 @@ def test_covariates_are_found_by_name_wherever_they_lie_in_another_panel(panel):
         np.testing.assert_array_equal(found[name], array)
 
 
+def test_auxiliary_targets_are_found_by_name_and_are_no_inputs(panel):
+    features = Features.of(panel)
+    sizes = {"context_length": CONTEXT, "horizon": HORIZON}
+    windows = np.array([0, 1]), np.array([900, 997])
+
+    plain, _ = WindowReader(panel, features, **sizes).read(*windows)
+    arrays, read = WindowReader(panel, features, **sizes, auxiliary=("wind",)).read(*windows)
+
+    assert {name: array.shape for name, array in arrays.items()} == {
+        name: array.shape for name, array in plain.items()
+    }
+    _, later = WindowReader(panel, features, **sizes).read(windows[0], windows[1] + HORIZON)
+    np.testing.assert_array_equal(read.auxiliary[..., 0], later.past[:, -HORIZON:, 1])
+
+
 @pytest.mark.parametrize("role", ["past", "known", "static"])
 def test_a_covariate_that_the_panel_lacks_is_named(panel, role):
     features = Features.of(panel)

@@ -56,6 +56,24 @@ def test_windows_are_what_a_loop_over_steps_collects(panel, origin):
             assert windows.context[row, column] == np.nan_to_num(y)
 
 
+@pytest.mark.parametrize("origin", range(CUTOFF - 14, CUTOFF + 1))
+def test_auxiliary_targets_are_what_a_loop_over_the_steps_ahead_collects(panel, origin):
+    series, sizes = np.arange(3), {"context_length": CONTEXT, "horizon": HORIZON}
+    windows = gather(panel, series, np.full(3, origin), **sizes, auxiliary=(1, 0))
+
+    for row in range(3):
+        for step in range(HORIZON):
+            slot = origin + 1 + step
+            past = value_at(panel, panel.past, row, slot, missing=np.full(2, np.nan))
+            np.testing.assert_array_equal(windows.auxiliary[row, step], past[::-1])
+
+
+def test_no_auxiliary_target_is_gathered_that_nobody_asked_for(panel):
+    windows = gather(panel, np.array([0]), np.array([90]), context_length=CONTEXT, horizon=HORIZON)
+
+    assert windows.auxiliary.shape == (1, HORIZON, 0)
+
+
 def test_a_short_history_is_padded_with_unobserved_steps(panel):
     window = gather(
         panel, np.array([1]), np.array([CUTOFF]), context_length=CONTEXT, horizon=HORIZON
@@ -69,7 +87,7 @@ def test_a_short_history_is_padded_with_unobserved_steps(panel):
 def test_no_window_sees_the_future(panel):
     origins = np.arange(CUTOFF - 8, CUTOFF + 1)
     series = np.zeros(len(origins), int)
-    sizes = {"context_length": CONTEXT, "horizon": HORIZON}
+    sizes = {"context_length": CONTEXT, "horizon": HORIZON, "auxiliary": (0,)}
     before = gather(panel, series, origins, **sizes)
 
     for number, origin in enumerate(origins):
