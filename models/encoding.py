@@ -320,13 +320,16 @@ def _auxiliary_head(
 ) -> Tensor:
     """Quantiles of one covariate `(B, L)`, in units of its own context, shape `(B, H, 1, Q)`."""
     size, num_levels = settings.patch_length, len(settings.quantile_levels)
+    mean, unit = settings.past_means[position], settings.past_scales[position]
     seen = ops.logical_not(ops.isnan(covariate))
-    _, center, scale = InstanceScaling()(ops.where(seen, covariate, 0.0), seen)
+    # A context that is constant, or empty, leaves the unit as it is: then it is the usual one.
+    usual = (ops.where(seen, covariate, mean) - mean) / unit
+    _, center, scale = InstanceScaling()(usual, seen)
     free = _free_numbers(size * num_levels, f"head_auxiliary_{position}", seeds)(told)
     free = layers.Reshape((settings.num_future_patches, size, num_levels))(free)
     start = ops.zeros_like(free[..., :1])
     scaled = QuantileOutput(settings.quantile_levels)(free, start, start + 1.0)
-    quantiles = InverseScaling()(_steps(scaled, settings), center, scale)
+    quantiles = InverseScaling()(_steps(scaled, settings), center, scale) * unit + mean
     return ops.expand_dims(quantiles, axis=2)
 
 

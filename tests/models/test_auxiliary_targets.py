@@ -182,6 +182,18 @@ def batch():
     )
 
 
+@pytest.mark.parametrize(
+    ("seen", "level"), [(0.25, 0.25), (np.nan, 0.3)], ids=["constant", "empty"]
+)
+def test_where_the_context_has_no_unit_they_are_forecast_in_their_usual_one(batch, seen, level):
+    sizes = dataclasses.replace(SIZES, past_means=(0.3,), past_scales=(0.001,), auxiliary=(0,))
+    past = np.full((4, 24, 1), seen, np.float32)
+
+    _, quantiles = build_network("attention_lstm", sizes, seed=1)(batch.arrays | {"past": past})
+
+    np.testing.assert_allclose(np.asarray(quantiles), level, atol=0.005)
+
+
 @pytest.fixture(scope="module")
 def bench():
     return Workbench("multihead_lstm", SIZES)
