@@ -11,7 +11,7 @@ from tasks.progress import REPORTER
 from tasks.promote import Service
 from tasks.stores.registry import versions
 from tasks.stores.snapshots import save_panel
-from tasks.train import train_challenger, train_challengers, training_tonight
+from tasks.train import train_challenger, train_challengers, training_settings, training_tonight
 
 QUICK = {
     "season_lengths": [24],
@@ -82,6 +82,14 @@ def test_training_is_due_again_when_the_champion_is_old(tonight_of, store, limit
     before = Service(champion, champion.version, overtaken=False)
 
     assert training_tonight(tonight, before, ORIGINS, asked=None).train is train
+
+
+def test_auxiliary_targets_of_the_spec_reach_the_training(tonight_of):
+    tonight = tonight_of(covariates={"past": ["temp"]}, training={"auxiliary": ["temp"]})
+
+    settings = training_settings(tonight, "attention_lstm", longest=1000)
+
+    assert settings.auxiliary == ("temp",)
 
 
 @pytest.mark.train
