@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
         pa.field(CUTOFF, INSTANT),
         pa.field("created_at", INSTANT),
         pa.field("train_minutes", pa.float64()),
+        pa.field("start", pa.string()),
+        pa.field("start_reason", pa.string()),
         pa.field("manifest", pa.string()),
         pa.field("previous", pa.string()),
         pa.field("decided_at", INSTANT),

@@ -12,18 +12,21 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
-from data_contracts.vocabulary import quantile_columns
+from data_contracts.vocabulary import CHAMPION, quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MANY = 100_000  # steps, minutes or days beyond which a number is a slip
 Share = Annotated[float, Field(ge=0, le=1)]
+LayerGroup = Literal["encoder", "attention", "head"]
+NO_START = "none"
+VERSION_NAME = r"\d{8}T\d{4}-[a-z0-9_+]+-[0-9a-f]{6}"
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -148,6 +151,9 @@ class Training(Part):
         auxiliary: Some of `covariates.past`; the networks learn to forecast these too.
         on: `local` trains in this process, `gpu` on the gpu work pool.
         max_age_days: Age of a champion's training data that makes `auto` train again.
+        start_from: `none` trains from scratch; `champion` goes on from the model in service, for a
+            twentieth of the epochs, wherever it fits; the name of a version goes on from that one.
+        freeze: Groups of layers that stay as they were in the start.
     """
 
     when: Literal["auto", "always", "never"] = "auto"
@@ -161,6 +167,32 @@ class Training(Part):
     auxiliary: tuple[str, ...] = ()
     on: Literal["local", "gpu"] = "local"
     max_age_days: float = Field(default=28, gt=0, le=MANY)
+    start_from: str = NO_START
+    freeze: tuple[LayerGroup, ...] = ()
+
+    @field_validator("start_from")
+    @classmethod
+    def _start_is_named(cls, start_from: str) -> str:
+        if start_from not in (NO_START, CHAMPION) and not re.fullmatch(VERSION_NAME, start_from):
+            raise ValueError(
+                "expected none, champion or the name of a version, such as those that `nightcast "
+                "champion SPEC` lists"
+            )
+        return start_from
+
+    @model_validator(mode="after")
+    def _something_learns(self) -> Self:
+        if self.freeze and self.start_from == NO_START:
+            raise ValueError(
+                "expected freeze only beside start_from, because layers that are frozen from "
+                f"scratch never learn, got start_from {NO_START!r}"
+            )
+        if len(set(self.freeze)) == len(get_args(LayerGroup)):
+            raise ValueError(
+                "expected freeze to leave one group of layers to train, "
+                f"got {', '.join(self.freeze)}"
+            )
+        return self
 
 
 class Gate(Part):

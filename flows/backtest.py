@@ -14,7 +14,7 @@ from tasks.extract import extract
 from tasks.progress import stage
 from tasks.promote import load_champion
 from tasks.tonight import rehearse
-from tasks.train import rehearse_challenger
+from tasks.train import rehearse_challenger, starts_tonight
 from tasks.validate import assess_input, set_aside
 
 
@@ -50,9 +50,10 @@ def backtest(
 
     slots = rolling_origins(tonight, panel, origins=origins, every=every)
     champion = load_champion(tonight).champion_before(int(slots[0]))
+    starts = starts_tonight(tonight, panel, train_until=int(slots[0]))
     challengers = [
-        rehearse_challenger(tonight, network, panel, train_until=int(slots[0]))
-        for network in tonight.spec.candidates
+        rehearse_challenger(tonight, network, panel, train_until=int(slots[0]), start=start)
+        for network, start in starts.items()
     ]
     contenders = line_up(tonight.spec, champion, challengers)
     with stage("evaluate") as step:

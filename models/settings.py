@@ -55,6 +55,7 @@ class TrainingSettings:
             of its own on the shared encoder.
         auxiliary_weight: What the loss of all auxiliary heads together, in standard deviations,
             counts beside that of the target, in seasonal changes.
+        freeze: Groups of layers that stay as they were in the start, if there is one.
     """
 
     network: str
@@ -80,6 +81,7 @@ class TrainingSettings:
     patch: int | None = None
     auxiliary: tuple[str, ...] = ()
     auxiliary_weight: float = 0.2
+    freeze: tuple[str, ...] = ()
 
     @property
     def networks(self) -> tuple[str, ...]:

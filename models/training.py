@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from models.sampling import Origins, lengths_until, split_origins
 from models.series_scales import series_scales
 from models.settings import Member, NetworkSettings, TrainingSettings
 from models.support import Support
+from models.transfer import warm_settings
 from models.window_inputs import Features, WindowReader, moments
 from models.workbench import Batch, Workbench, workbench
 
@@ -69,6 +70,7 @@ def train(
     *,
     train_until: int,
     progress: Listener | None = None,
+    start: NeuralForecaster | None = None,
 ) -> NeuralForecaster:
     """Train all members of one forecaster.
 
@@ -79,6 +81,8 @@ def train(
         settings: What to train.
         train_until: Slot of the last step that may be seen, as target or otherwise.
         progress: Called after every epoch.
+        start: What each member goes on from, for a twentieth of the epochs; one that
+            `transfer.why_not` has nothing against. None trains from scratch.
 
     Raises:
         SpecError: If there is no network of that name, or an auxiliary target is no past covariate.
@@ -88,7 +92,8 @@ def train(
     """
     for name in settings.networks:
         check_network(name)
-    run = _Run(panel, settings, train_until)
+    settings = warm_settings(settings) if start else replace(settings, freeze=())
+    run = _Run(panel, settings, train_until, start)
     trained = run.train_members(progress)
     weights: tuple[float, ...] = ()
     if settings.combine == WEIGHTS:
@@ -115,7 +120,13 @@ def train(
 class _Run:
     """State that the members of one training share: data, held-out windows and the clock."""
 
-    def __init__(self, panel: Panel, settings: TrainingSettings, train_until: int) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        settings: TrainingSettings,
+        train_until: int,
+        start: NeuralForecaster | None,
+    ) -> None:
         self._begin = time.monotonic()
         self._panel = panel
         self._settings = settings
@@ -127,8 +138,12 @@ class _Run:
                 f"training.context_length: expected at most the longest history, {self._longest} "
                 f"steps, got {settings.context_length}; shorten it or wait for more history."
             )
-        self.features = Features.of(panel)
-        self.sizes = _network_settings(panel, settings, self.features, train_until)
+        self._start = start
+        # Codes and units of a start stay, because its weights have learned to read them.
+        self.features = start.features if start else Features.of(panel)
+        self.sizes = (
+            start.sizes if start else _network_settings(panel, settings, self.features, train_until)
+        )
         self._weights = np.reciprocal(
             series_scales(panel, settings.season_lengths[-1], train_until)
         )
@@ -167,12 +182,16 @@ class _Run:
         member = settings.member(number, longest=self._longest)
         sizes = self.sizes.of(member)
         network = build_network(member.network, sizes, member.seed)
+        if self._start is not None:
+            network.set_weights(self._start.networks[number].get_weights())
         held_out = self.held_out(member)
         training: list[float] = []
         losses: list[float] = []
         best, best_weights = 0, network.get_weights()
-        bench = workbench(member.network, sizes)
-        rng = np.random.default_rng([settings.seed, number])
+        bench = workbench(member.network, sizes, frozen=settings.freeze)
+        # Else one warm start after the other would learn from the same draw, moved by a night.
+        night = [self._anchor % 2**32] if self._start else []
+        rng = np.random.default_rng([settings.seed, number, *night])
         with bench, closing(self._batches(member, self._split.training, rng)) as batches:
             bench.start(network)
             for epoch in range(settings.max_epochs):

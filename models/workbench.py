@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from models.networks import build_network
+from models.networks import build_network, freeze
 from models.panel import Floats
 from models.settings import NetworkSettings
 from models.window_inputs import Arrays
 
 MOST_KEPT = 8  # compiled models; a night needs one per network, scaling and context
-_KEPT: "OrderedDict[tuple[str, NetworkSettings], Workbench]" = OrderedDict()
+_KEPT: "OrderedDict[tuple[str, NetworkSettings, tuple[str, ...]], Workbench]" = OrderedDict()
 _LOCK = threading.RLock()
 
 
@@ -46,14 +46,16 @@ class Workbench:
     Args:
         network: Name of the network.
         sizes: Its shape.
+        frozen: Groups of layers that do not learn.
     """
 
-    def __init__(self, network: str, sizes: NetworkSettings) -> None:
+    def __init__(self, network: str, sizes: NetworkSettings, frozen: tuple[str, ...] = ()) -> None:
         import keras
 
         from models.pinball import PinballLoss
 
         self.model = build_network(network, sizes, seed=0)
+        freeze(self.model, frozen)
         self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
         # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
         loss: Any = PinballLoss(sizes.quantile_levels)
@@ -118,12 +120,12 @@ class Workbench:
         return [np.asarray(each) for each in (outputs if self._auxiliary else [outputs])]
 
 
-def workbench(network: str, sizes: NetworkSettings) -> Workbench:
+def workbench(network: str, sizes: NetworkSettings, *, frozen: tuple[str, ...] = ()) -> Workbench:
     """The compiled model of this shape, made when it is first asked for."""
     with _LOCK:
-        key = network, sizes
+        key = network, sizes, frozen
         if key not in _KEPT:
-            _KEPT[key] = Workbench(network, sizes)
+            _KEPT[key] = Workbench(*key)
         _KEPT.move_to_end(key)
         while len(_KEPT) > MOST_KEPT:
             _KEPT.popitem(last=False)

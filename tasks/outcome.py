@@ -71,7 +71,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
                 name: reasons[0].sentence for name, reasons in outcome.contract.quarantined.items()
             },
             "warnings": (*trouble, *(finding.sentence for finding in findings)),
-            "training": outcome.due.reason,
+            "training": " ".join([outcome.due.reason, *outcome.trained.starts]),
             "version": outcome.version,
         },
     )

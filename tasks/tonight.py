@@ -10,9 +10,11 @@ import pandas as pd
 from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
-from data_contracts.spec import Spec, load_spec
+from data_contracts.spec import NO_START, Spec, load_spec
+from data_contracts.vocabulary import CHAMPION
 from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
+from tasks.stores.registry import find_version
 from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
 
 
@@ -76,9 +78,11 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
     check_training(spec)
     instant = in_utc(as_of or _scheduled_time(), spec.grid.timezone)
     cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
+    warehouse = warehouse_of(spec)
+    check_start(spec, warehouse)
     return Tonight(
         spec=spec,
-        warehouse=warehouse_of(spec),
+        warehouse=warehouse,
         as_of=instant,
         cutoff=cutoff,
         issued_at=pd.Timestamp.now(UTC).as_unit("us"),
@@ -97,6 +101,20 @@ def check_training(spec: Spec) -> None:
             "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "
             "possible yet."
         )
+
+
+def check_start(spec: Spec, warehouse: Warehouse) -> None:
+    """Refuse a version to start from that does not exist.
+
+    Raises:
+        SpecError: Naming the newest that there are.
+    """
+    if spec.training.start_from in (NO_START, CHAMPION):
+        return
+    try:
+        find_version(warehouse, spec.training.start_from)
+    except SpecError as error:
+        raise SpecError(f"training.start_from: {error}") from None
 
 
 def _scheduled_time() -> datetime:

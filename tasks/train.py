@@ -10,6 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
+from data_contracts.spec import NO_START
 from models.forecaster import Forecaster
 from models.panel import Ints, Panel
 from models.schedule import Due, When, training_due
@@ -18,6 +19,7 @@ from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
 from tasks.promote import Service
+from tasks.starts import Start, choose_starts
 from tasks.stores.registry import ModelVersion, is_stored, store_model
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
@@ -29,10 +31,12 @@ class Trained(NamedTuple):
     Attributes:
         challengers: The models that were trained.
         failures: One sentence per network whose training failed.
+        starts: One sentence per network on where its training began, if the spec asks for a start.
     """
 
     challengers: list[Contender]
     failures: list[str]
+    starts: tuple[str, ...] = ()
 
 
 def training_tonight(
@@ -62,11 +66,19 @@ def train_challengers(tonight: Tonight, due: Due, snapshot: Path, origins: Ints)
 
     Where one fails, its task has failed and says why; the night goes on with the others, with the
     champion and with the baseline, because readers always have a batch.
+
+    Raises:
+        SpecError: If the spec names a version to start from that does not fit.
     """
-    trained = Trained([], [])
-    for network in tonight.spec.candidates if due.train else ():
+    if not due.train:
+        return Trained([], [])
+    train_until = int(origins[0])
+    starts = starts_tonight(tonight, load_panel(snapshot), train_until=train_until)
+    asked = tonight.spec.training.start_from != NO_START
+    trained = Trained([], [], tuple(start.reason for start in starts.values()) if asked else ())
+    for network, start in starts.items():
         state = train_challenger(
-            tonight, network, snapshot, train_until=int(origins[0]), return_state=True
+            tonight, network, snapshot, train_until=train_until, start=start, return_state=True
         )
         made = state.result(raise_on_failure=False)
         if isinstance(made, Contender):
@@ -76,6 +88,26 @@ def train_challengers(tonight: Tonight, due: Due, snapshot: Path, origins: Ints)
     return trained
 
 
+def starts_tonight(tonight: Tonight, panel: Panel, *, train_until: int) -> dict[str, Start]:
+    """Where the training of every candidate begins.
+
+    Raises:
+        SpecError: If the spec names a version that does not fit.
+    """
+    longest = _longest(panel, train_until)
+    settings = {
+        network: training_settings(tonight, network, longest=longest)
+        for network in tonight.spec.candidates
+    }
+    return choose_starts(tonight, settings, panel, train_until=train_until)
+
+
+def _longest(panel: Panel, train_until: int) -> int:
+    from models.sampling import lengths_until
+
+    return int(lengths_until(panel, train_until).max(initial=0))
+
+
 def _failure(network: str, error: object) -> str:
     kind = "" if isinstance(error, NightcastError) else f"{type(error).__name__}: "
     return f"The training of {network} failed and the night went on without it: {kind}{error}"
@@ -83,56 +115,59 @@ def _failure(network: str, error: object) -> str:
 
 @task(task_run_name="train {network}", cache_policy=NO_CACHE)
 def train_challenger(
-    tonight: Tonight, network: str, snapshot: Path, *, train_until: int
+    tonight: Tonight, network: str, snapshot: Path, *, train_until: int, start: Start
 ) -> Contender:
     """Train a network on what lies before the unseen origins, store it, and read it back.
 
     A version that an earlier run of this night has stored is not trained again: the same spec,
-    snapshot, seed and code give the same model.
+    snapshot, seed, start and code give the same model.
 
     Args:
         tonight: The night.
         network: Name of the network.
         snapshot: Folder of the panel to learn from.
         train_until: Slot of the last step that training may see.
+        start: Where it begins.
     """
-    version = _version(tonight, network, snapshot, train_until)
+    version = _version(tonight, network, snapshot, train_until, start)
     with stage(f"train {network}") as step:
         if not is_stored(tonight.warehouse, version.model_version):
-            _train(tonight, version, snapshot, train_until=train_until, step=step)
+            begun = time.monotonic()
+            panel = load_panel(snapshot)
+            forecaster = _fit(
+                tonight, network, panel, train_until=train_until, start=start, step=step
+            )
+            _store(tonight, version, forecaster, minutes=(time.monotonic() - begun) / 60)
     return open_contender(tonight.warehouse, version.model_version, CHALLENGER)
 
 
-def _train(
-    tonight: Tonight, version: ModelVersion, snapshot: Path, *, train_until: int, step: Step
+def _store(
+    tonight: Tonight, version: ModelVersion, forecaster: Forecaster, *, minutes: float
 ) -> None:
-    begun = time.monotonic()
-    forecaster = _fit(tonight, version.model, load_panel(snapshot), train_until, step)
-    minutes = (time.monotonic() - begun) / 60
     now = pd.Timestamp.now("UTC").as_unit("us")
     store_model(tonight.warehouse, forecaster.save, version.finished(now, minutes))
 
 
 @task(name="rehearse", task_run_name="rehearse {network}", cache_policy=NO_CACHE)
 def rehearse_challenger(
-    tonight: Tonight, network: str, panel: Panel, *, train_until: int
+    tonight: Tonight, network: str, panel: Panel, *, train_until: int, start: Start
 ) -> Contender:
     """Train a network for a backtest; it is scored and forgotten, never stored."""
     with stage(f"train {network}") as step:
-        forecaster = _fit(tonight, network, panel, train_until, step)
+        forecaster = _fit(tonight, network, panel, train_until=train_until, start=start, step=step)
     return Contender(forecaster, CHALLENGER, version=network)
 
 
-def _fit(tonight: Tonight, network: str, panel: Panel, train_until: int, step: Step) -> Forecaster:
-    from models.sampling import lengths_until
+def _fit(
+    tonight: Tonight, network: str, panel: Panel, *, train_until: int, start: Start, step: Step
+) -> Forecaster:
     from models.training import Progress, train
 
     def report(progress: Progress) -> None:
         step(progress.done, progress.total, f"loss {progress.loss:.3f}")
 
-    longest = int(lengths_until(panel, train_until).max(initial=0))
-    settings = training_settings(tonight, network, longest=longest)
-    return train(panel, settings, train_until=train_until, progress=report)
+    settings = training_settings(tonight, network, longest=_longest(panel, train_until))
+    return train(panel, settings, train_until=train_until, progress=report, start=start.forecaster)
 
 
 def training_settings(tonight: Tonight, network: str, *, longest: int) -> TrainingSettings:
@@ -158,10 +193,13 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
         combine=spec.training.combine,
         patch=spec.training.patch_length,
         auxiliary=spec.training.auxiliary,
+        freeze=spec.training.freeze,
     )
 
 
-def _version(tonight: Tonight, network: str, snapshot: Path, train_until: int) -> ModelVersion:
+def _version(
+    tonight: Tonight, network: str, snapshot: Path, train_until: int, start: Start
+) -> ModelVersion:
     """What the model will be made from; its name follows from that."""
     return ModelVersion(
         model=network,
@@ -174,4 +212,6 @@ def _version(tonight: Tonight, network: str, snapshot: Path, train_until: int) -
         cutoff=tonight.cutoff,
         created_at=tonight.issued_at,
         train_minutes=0.0,
+        start=start.version,
+        start_reason=start.reason,
     )

@@ -80,6 +80,8 @@ def ensure_table(table: Table) -> "DeltaTable":
 def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
     """All rows of a small table in the order of its key; no rows where there is no table.
 
+    A column that the contract has and the table has not yet is null.
+
     Args:
         table: What to read.
         opened: A snapshot to read from; None takes the newest.
@@ -90,9 +92,13 @@ def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
     opened = opened or open_table(table)
     if opened is None:
         return table.stored_schema.empty_table()
+    there = {field.name for field in opened.schema().fields}
     with storage_trouble("read", table.path):
-        rows = opened.to_pyarrow_table(columns=table.schema.names)
-    return rows.sort_by([(name, "ascending") for name in table.key])
+        rows = opened.to_pyarrow_table(columns=[n for n in table.schema.names if n in there])
+    for field in table.stored_schema:
+        if field.name not in there:
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(table.schema.names).sort_by([(name, "ascending") for name in table.key])
 
 
 def replace_rows(table: Table, rows: pa.Table, *, where: Where, commit: Commit) -> int:

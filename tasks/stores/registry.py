@@ -55,6 +55,8 @@ class ModelVersion:
         cutoff: Of the night that trained it.
         created_at: When it was stored; does not count for its name.
         train_minutes: How long training took; does not count for its name.
+        start: The version that training started from, None from scratch.
+        start_reason: Why from there, one sentence; does not count for its name.
         model_version: Its name. It follows from everything above, so that a night that is run again
             makes the same version again; given only where a version is read back.
         manifest: sha256 of the manifest, set when the version is stored.
@@ -70,6 +72,8 @@ class ModelVersion:
     cutoff: pd.Timestamp
     created_at: pd.Timestamp
     train_minutes: float
+    start: str | None = None
+    start_reason: str = ""
     model_version: str = ""
     manifest: str = ""
 
@@ -91,7 +95,8 @@ class ModelVersion:
         return replace(self, created_at=created_at, train_minutes=train_minutes)
 
     def _name(self) -> str:
-        content = json.dumps(self.lineage, sort_keys=True)
+        made_from = {name: value for name, value in self.lineage.items() if name != "start_reason"}
+        content = json.dumps(made_from, sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()[:6]
         return f"{self.cutoff.tz_convert('UTC'):%Y%m%dT%H%M}-{self.model}-{digest}"
 
@@ -103,7 +108,7 @@ class ModelVersion:
         return cls(
             **fields
             | {name: pd.Timestamp(row[name]) for name in instants}
-            | {"packages": json.loads(row["packages"])}
+            | {"packages": json.loads(row["packages"]), "start_reason": row["start_reason"] or ""}
         )
 
     def to_row(self) -> dict[str, Any]:

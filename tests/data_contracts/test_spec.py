@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pytest
 from pydantic import ValidationError
 
 from data_contracts.errors import SpecError
-from data_contracts.spec import DECILES, load_spec, parse_spec
+from data_contracts.spec import DECILES, LayerGroup, load_spec, parse_spec
+from models.networks import GROUPS
 
 THREE_LINES = """\
 source: {uri: data/observations.parquet}
@@ -213,6 +216,25 @@ KEYS = {
         {"name": "a/b"},
         "name: expected letters, digits, - and _, because folders are named after it, got 'a/b'.",
     ),
+    "start of another kind": (
+        {"training__start_from": "champoin"},
+        "training.start_from: expected none, champion or the name of a version, such as those that "
+        "`nightcast champion SPEC` lists, got 'champoin'.",
+    ),
+    "frozen without a start": (
+        {"training": {"freeze": ["encoder"]}},
+        "training: expected freeze only beside start_from, because layers that are frozen from "
+        "scratch never learn, got start_from 'none'.",
+    ),
+    "all frozen": (
+        {"training": {"start_from": "champion", "freeze": ["encoder", "attention", "head"]}},
+        "training: expected freeze to leave one group of layers to train, got encoder, attention, "
+        "head.",
+    ),
+    "unknown group": (
+        {"training": {"start_from": "champion", "freeze": ["decoder"]}},
+        "training.freeze[0]: expected 'encoder', 'attention' or 'head', got 'decoder'.",
+    ),
     "warehouse": (
         {"warehouse": ""},
         "warehouse: expected text that is not empty, got ''.",
@@ -223,6 +245,15 @@ KEYS = {
 @pytest.mark.parametrize(("changes", "sentence"), KEYS.values(), ids=KEYS)
 def test_a_wrong_key_is_told_with_its_value_and_what_was_expected(changes, sentence):
     assert complaint(**changes) == f"nyc.yaml: {sentence}"
+
+
+@pytest.mark.parametrize("start", ["none", "champion", "20131015T0300-tcn+transformer-0a1b2c"])
+def test_a_training_may_start_from_nothing_the_champion_or_a_version(start):
+    assert parse(training__start_from=start).training.start_from == start
+
+
+def test_every_group_that_can_be_frozen_is_one_of_layers():
+    assert set(get_args(LayerGroup)) == set(GROUPS)
 
 
 def test_every_wrong_key_is_told():

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.dataset as pads
 import pytest
@@ -103,6 +104,34 @@ def test_a_night_is_published_repeated_and_followed(place, departures):
     assert set(batch("2013-08-26")["quality"]) == {"baseline"}
     champion = CliRunner().invoke(app, ["champion", "spec.yaml", "--json"])
     assert json.loads(champion.stdout)["champion"] == first["model_version"]
+
+
+def test_the_next_night_starts_from_the_champion_and_serves_a_series_it_does_not_know(
+    place, departures
+):
+    training = {"members": 1, "max_epochs": 4, "when": "always", "start_from": "champion"}
+    known = departures[departures["unique_id"] != "JFK-B6"]  # the only one of its airport
+    write(place, known, training=training)
+    first = night(FIRST)
+    assert "because no model was in service before this night" in first["training"]
+    write(place, departures, training=training)
+
+    second = night(NEXT)
+
+    champion = first["decision"]["champion"]
+    assert f"attention_lstm starts from {champion}." in second["training"]
+    served = batch("2013-09-03")
+    assert set(served["unique_id"]) == set(SERIES)
+    assert np.isfinite(served[FORECASTS].to_numpy()).all()
+    registry = DeltaTable("warehouse/departures/registry.delta").to_pandas()
+    starts = registry.loc[registry["kind"] == "version", "start"]
+    assert list(starts.dropna()) == [champion]
+
+    write(place, departures, training=training | {"start_from": champion}, horizon=12)
+    result = CliRunner().invoke(app, ["run", "spec.yaml", "--as-of", NEXT, "--json"])
+
+    assert result.exit_code == 2
+    assert "forecasts 24 steps, and the spec asks for 12" in " ".join(result.output.split())
 
 
 def test_training_again_gives_the_same_bytes(place, departures):

@@ -89,3 +89,8 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
 def test_what_training_would_refuse_is_refused_before_the_night(spec, changes, words):
     with pytest.raises(SpecError, match=words):
         begin(spec(**changes), datetime(2013, 10, 16))
+
+
+def test_a_start_that_does_not_exist_is_refused_before_anything_is_read(spec):
+    with pytest.raises(SpecError, match="training.start_from: No model version '20131015T0300-tcn"):
+        rehearse(spec(training={"start_from": "20131015T0300-tcn-0a1b2c"}), None)

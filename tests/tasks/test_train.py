@@ -9,6 +9,7 @@ from models.schedule import Due
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.progress import REPORTER
 from tasks.promote import Service
+from tasks.starts import Start
 from tasks.stores.registry import versions
 from tasks.stores.snapshots import save_panel
 from tasks.train import train_challenger, train_challengers, training_settings, training_tonight
@@ -100,7 +101,9 @@ def test_what_is_stored_is_not_trained_again_unless_it_is_damaged(tonight_of, wa
 
     def train(run):
         with counted() as epochs:
-            made = train_challenger.fn(run, "attention_lstm", snapshot, train_until=train_until)
+            made = train_challenger.fn(
+                run, "attention_lstm", snapshot, train_until=train_until, start=Start()
+            )
         return made, epochs.count
 
     first, trained = train(tonight)
@@ -133,15 +136,16 @@ def test_a_training_that_fails_does_not_stop_the_night(tonight_of, walks):
     def night():
         return train_challengers(tonight, Due(True, "asked"), snapshot, origins)
 
-    challengers, failures = night()
+    challengers, failures, starts = night()
 
     assert [each.name for each in challengers] == ["attention_lstm"]
     (failure,) = failures
     assert failure.startswith("The training of oracle failed and the night went on without it: ")
     assert "got 'oracle'" in failure
+    assert starts == ()
 
 
 def test_nothing_is_trained_where_it_is_not_due(tonight_of, tmp_path):
-    challengers, failures = train_challengers(tonight_of(), Due(False, "no"), tmp_path, ORIGINS[:0])
+    trained = train_challengers(tonight_of(), Due(False, "no"), tmp_path, ORIGINS[:0])
 
-    assert (challengers, failures) == ([], [])
+    assert trained == ([], [], ())

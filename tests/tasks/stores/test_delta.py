@@ -152,6 +152,14 @@ def test_a_new_column_is_null_in_the_old_rows_and_an_old_column_in_the_new_ones(
     ]
 
 
+def test_a_column_that_a_table_does_not_have_yet_is_read_as_null(table):
+    put(table, "mon", a=1.0)
+    fields = [*SCHEMA, pa.field("gain", pa.float64())]
+    rows = read_table(Table(table.path, pa.schema(fields), table.key, table.partition_by))
+    assert rows.column_names == [*SCHEMA.names, "gain"]
+    assert rows["gain"].to_pylist() == [None]
+
+
 def test_the_same_token_writes_again_and_an_older_one_is_refused(table):
     put(table, "mon", token=5, a=1.0)
     put(table, "mon", token=5, a=2.0)

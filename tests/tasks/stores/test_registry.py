@@ -79,6 +79,7 @@ def test_names_sort_by_the_night():
         {"code_version": "0.1.1"},
         {"packages": {"keras": "3.16.0"}},
         {"train_cutoff": NIGHT},
+        {"start": "20131014T0300-attention_lstm-0a1b2c"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -90,13 +91,15 @@ def test_when_and_how_long_do_not_count_for_the_name():
     later = record().finished(NIGHT + pd.Timedelta("5h"), 9.0)
     assert later == record(created_at=NIGHT + pd.Timedelta("5h"), train_minutes=9.0)
     assert later.model_version == record().model_version
+    assert record(start_reason="Asked.").model_version == record().model_version
 
 
 def test_a_stored_version_is_found_again_with_all_that_is_known_about_it(warehouse):
-    version = store_model(warehouse, save, record())
+    made = record(start="20131014T0300-tcn-0a1b2c", start_reason="tcn starts from there.")
+    version = store_model(warehouse, save, made)
     assert versions(warehouse) == [version]
     assert find_version(warehouse, version.model_version) == version
-    assert replace(version, manifest="") == record()
+    assert replace(version, manifest="") == made
     folder = open_model(warehouse, version.model_version)
     assert folder == warehouse.models / version.model_version
     assert (folder / "members" / "0.keras").read_bytes() == b"weights"

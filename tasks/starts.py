@@ -1,0 +1,110 @@
+"""Where trainings begin: from scratch, from the champion, or from a version that the spec names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from data_contracts.errors import SpecError, StorageError
+from data_contracts.spec import NO_START
+from data_contracts.vocabulary import CHAMPION
+from models.neural import NeuralForecaster
+from models.panel import Panel
+from models.settings import TrainingSettings
+from models.transfer import why_not
+from tasks.contenders import CHALLENGER, misfit, open_contender
+from tasks.stores.registry import champion_history, versions
+from tasks.tonight import Tonight
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where one training begins.
+
+    Attributes:
+        reason: Why there, one sentence.
+        forecaster: What it goes on from, None from scratch.
+        version: Of that in the registry.
+    """
+
+    reason: str = "It starts from scratch, as training.start_from says."
+    forecaster: NeuralForecaster | None = None
+    version: str | None = None
+
+
+class _Found(NamedTuple):
+    """The start that the spec asks for.
+
+    Attributes:
+        version: In the registry, empty where there is none.
+        forecaster: None where it cannot be had.
+        trouble: Why no training can begin there, as the end of a sentence.
+    """
+
+    version: str = ""
+    forecaster: NeuralForecaster | None = None
+    trouble: str = ""
+
+
+def choose_starts(
+    tonight: Tonight, settings: Mapping[str, TrainingSettings], panel: Panel, *, train_until: int
+) -> dict[str, Start]:
+    """Choose where each of tonight's trainings begins.
+
+    Where the champion does not fit, its network is trained from scratch, and the reason says so.
+
+    Args:
+        tonight: The night.
+        settings: What is trained, by network.
+        panel: What is trained on.
+        train_until: Slot of the last step that training may see.
+
+    Raises:
+        SpecError: If the spec names a version that does not exist, or that cannot be the start.
+    """
+    if tonight.spec.training.start_from == NO_START:
+        return {network: Start() for network in settings}
+    found = _find(tonight)
+    return {
+        network: _start(tonight, found, wanted, panel, train_until)
+        for network, wanted in settings.items()
+    }
+
+
+def _find(tonight: Tonight) -> _Found:
+    asked = tonight.spec.training.start_from
+    version = _champion_before(tonight) if asked == CHAMPION else asked
+    if version is None:
+        return _Found(trouble="no model was in service before this night")
+    try:
+        contender = open_contender(tonight.warehouse, version, CHALLENGER)
+    except StorageError as error:
+        return _Found(version, trouble=f"it cannot be read ({str(error).rstrip('.')})")
+    if not isinstance(contender.forecaster, NeuralForecaster):
+        return _Found(version, trouble="it has no weights")
+    return _Found(version, contender.forecaster, misfit(contender, tonight.spec))
+
+
+def _champion_before(tonight: Tonight) -> str | None:
+    """The champion of the night before; not tonight's, so that a night can be run again."""
+    cutoffs = {known.model_version: known.cutoff for known in versions(tonight.warehouse)}
+    served = [move.model_version for move in champion_history(tonight.warehouse)]
+    earlier = [version for version in served if cutoffs[version] < tonight.cutoff]
+    return earlier[-1] if earlier else None
+
+
+def _start(
+    tonight: Tonight, found: _Found, settings: TrainingSettings, panel: Panel, train_until: int
+) -> Start:
+    network, version, forecaster = settings.network, found.version, found.forecaster
+    why = found.trouble
+    if not why and forecaster is not None:
+        why = why_not(forecaster, panel, settings, train_until=train_until)
+    if not why:
+        return Start(f"{network} starts from {version}.", forecaster, version)
+    if tonight.spec.training.start_from != CHAMPION:
+        raise SpecError(
+            f"training.start_from: {network} cannot start from {version}, because {why}; name a "
+            "version that fits, or write champion or none."
+        )
+    instead = f" and not from {version}" if version else ""
+    return Start(f"{network} starts from scratch{instead}, because {why}.")
