@@ -18,6 +18,7 @@ FREE: Final = frozenset(
     {
         "aligned_share",
         "batch_size",
+        "catch_up",
         "combine",
         "dropout",
         "freeze",
