@@ -17,6 +17,7 @@ RATE_SHARE: Final = 0.1  # of its highest learning rate
 FREE: Final = frozenset(
     {
         "aligned_share",
+        "auxiliary_weight",
         "batch_size",
         "catch_up",
         "combine",
