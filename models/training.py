@@ -217,7 +217,7 @@ class _Run:
         self, bench: Workbench, batches: Batches, *, epoch: int, number: int
     ) -> float | None:
         """Mean loss of one pass over the windows; None where time is up before the first one."""
-        settings, loss = self._settings, np.nan
+        settings, losses = self._settings, []
         total = settings.max_epochs * self._steps_per_epoch
         for step in range(epoch * self._steps_per_epoch, (epoch + 1) * self._steps_per_epoch):
             if epoch == 0 and self._elapsed > 60 * settings.minutes:
@@ -227,7 +227,8 @@ class _Run:
             loss = bench.step(batch, settings.learning_rate * learning_rate_share(share))
             if not np.isfinite(loss):
                 self._complain(batch, series, loss)
-        return loss
+            losses.append(loss)
+        return float(np.mean(losses))
 
     def _catch_up(
         self, bench: Workbench, member: Member, number: int, rng: np.random.Generator

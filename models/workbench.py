@@ -57,13 +57,15 @@ class Workbench:
         self.model = build_network(network, sizes, seed=0)
         freeze(self.model, frozen)
         self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
-        # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step.
+        # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step;
+        # JAX knows nothing else.
+        jit = keras.backend.backend() == "jax"
         loss: Any = PinballLoss(sizes.quantile_levels)
         self._auxiliary = bool(sizes.auxiliary)
         if self._auxiliary:
             units = [sizes.past_scales[position] for position in sizes.auxiliary]
             loss = [loss, PinballLoss(sizes.quantile_levels, units)]
-        self.model.compile(self._optimizer, loss, jit_compile=False)
+        self.model.compile(self._optimizer, loss, jit_compile=jit)
         self._optimizer.build(self.model.trainable_variables)
         self._fresh = [np.array(value) for value in self._optimizer.variables]
 
@@ -76,18 +78,19 @@ class Workbench:
 
     def put(self, network: Any) -> None:
         """Take over all variables of a network, dropout's too."""
+        from keras import ops
+
         for variable, value in zip(self.model.variables, network.variables, strict=True):
-            variable.assign(value)
+            variable.assign(ops.copy(value))  # JAX hands a step its variables to write over
 
     def start(self, network: Any) -> None:
         """Take over a network to train it, and forget what the optimizer knew of another."""
         self.put(network)
         for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
-        self.model.reset_metrics()
 
     def step(self, batch: Batch, learning_rate: float) -> float:
-        """Learn from one batch; mean loss since `loss` was asked for."""
+        """Learn from one batch; its mean loss before that."""
         self._optimizer.learning_rate = learning_rate
         came, weights = self._wanted(batch, batch.auxiliary_weight)
         return self.model.train_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
@@ -95,10 +98,7 @@ class Workbench:
     def loss(self, batch: Batch) -> float:
         """Mean loss of one batch, of the target alone, without learning."""
         came, weights = self._wanted(batch, 0.0)
-        self.model.reset_metrics()
-        loss = self.model.test_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
-        self.model.reset_metrics()
-        return loss
+        return self.model.test_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
 
     def _wanted(self, batch: Batch, auxiliary_weight: float) -> tuple[Any, Any]:
         """What each output should have been, and how much each window of it counts."""
