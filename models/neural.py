@@ -155,15 +155,14 @@ class NeuralForecaster:
             Shape `(B, N, J, T)`; over `T`, the past patches in time order, they sum to 1, or to 0
             where nothing was observed in the whole context.
         """
-        import keras
-
-        network = self.networks[0]
-        looking = keras.Model(network.input, network.get_layer("attention").output)
-        reader = self._readers(panel)[self.members[0].context_length]
-        parts = [
-            np.asarray(looking.predict_on_batch(arrays))[: rows.stop - rows.start]
-            for rows, arrays in _batches(reader, series, origins)
-        ]
+        member = self.members[0]
+        reader = self._readers(panel)[member.context_length]
+        with workbench(member.network, self.sizes.of(member)) as bench:
+            bench.put(self.networks[0])
+            parts = [
+                bench.attention(arrays)[: rows.stop - rows.start]
+                for rows, arrays in _batches(reader, series, origins)
+            ]
         return np.concatenate(parts)
 
     def _readers(self, panel: Panel) -> dict[int, WindowReader]:

@@ -155,6 +155,27 @@ class NetworkSettings:
         return replace(self, context_length=member.context_length, scaling=member.scaling)
 
     @property
+    def shape(self) -> "NetworkSettings":
+        """The same without what networks of one shape differ in: constants that are weights.
+
+        Scales of auxiliary covariates stay, because they are units of the loss as well.
+
+        >>> sizes = NetworkSettings(336, 24, (0.5,), (24,), past_means=(7.1,), past_scales=(3.2,))
+        >>> sizes.shape.past_means, sizes.shape.past_scales
+        ((0.0,), (1.0,))
+        """
+        return replace(
+            self,
+            past_means=(0.0,) * len(self.past_means),
+            past_scales=tuple(
+                scale if column in self.auxiliary else 1.0
+                for column, scale in enumerate(self.past_scales)
+            ),
+            known_means=(0.0,) * len(self.known_means),
+            known_scales=(1.0,) * len(self.known_scales),
+        )
+
+    @property
     def season(self) -> int:
         """The shortest season, as far as the context holds one, in steps."""
         return min(*self.season_lengths, self.context_length)

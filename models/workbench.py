@@ -7,6 +7,7 @@ into its variables costs milliseconds. So each shape of network is compiled once
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -119,11 +120,21 @@ class Workbench:
         outputs = self.model.predict_on_batch(arrays)
         return [np.asarray(each) for each in (outputs if self._auxiliary else [outputs])]
 
+    def attention(self, arrays: Arrays) -> Floats:
+        """Where the network looked, shape `(B, N, J, T)`."""
+        return np.asarray(self._looking.predict_on_batch(arrays))
+
+    @cached_property
+    def _looking(self) -> Any:
+        import keras
+
+        return keras.Model(self.model.input, self.model.get_layer("attention").output)
+
 
 def workbench(network: str, sizes: NetworkSettings, *, frozen: tuple[str, ...] = ()) -> Workbench:
     """The compiled model of this shape, made when it is first asked for."""
     with _LOCK:
-        key = network, sizes, frozen
+        key = network, sizes.shape, frozen
         if key not in _KEPT:
             _KEPT[key] = Workbench(*key)
         _KEPT.move_to_end(key)
