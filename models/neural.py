@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from models.curves import Curve
+from models.device import forecasting_device
 from models.fusion import combine
 from models.panel import Floats, Ints, Panel
 from models.settings import Member, NetworkSettings, TrainingSettings
 from models.support import Support
 from models.window_inputs import Arrays, Features, WindowReader
-from models.workbench import workbench
+from models.workbench import Workbench, workbench
 
 BATCH_SIZE = 256
 WINDOWS_AT_ONCE = 16 * BATCH_SIZE  # of which the forecasts of all members are in memory
@@ -142,7 +143,7 @@ class NeuralForecaster:
     ) -> None:
         """Let one member forecast some batches into a result of `(B, H, Q)` or `(B, H, A, Q)`."""
         member = self.members[number]
-        with workbench(member.network, self.sizes.of(member)) as bench:
+        with self._workbench(member) as bench:
             bench.put(self.networks[number])
             for rows, arrays in inputs:
                 made = bench.predict_auxiliary(arrays) if auxiliary else bench.predict(arrays)
@@ -157,13 +158,17 @@ class NeuralForecaster:
         """
         member = self.members[0]
         reader = self._readers(panel)[member.context_length]
-        with workbench(member.network, self.sizes.of(member)) as bench:
+        with self._workbench(member) as bench:
             bench.put(self.networks[0])
             parts = [
                 bench.attention(arrays)[: rows.stop - rows.start]
                 for rows, arrays in _batches(reader, series, origins)
             ]
         return np.concatenate(parts)
+
+    def _workbench(self, member: Member) -> Workbench:
+        device = forecasting_device(self.settings.device)
+        return workbench(member.network, self.sizes.of(member), device)
 
     def _readers(self, panel: Panel) -> dict[int, WindowReader]:
         """One per context length."""

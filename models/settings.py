@@ -56,6 +56,7 @@ class TrainingSettings:
         auxiliary_weight: What the loss of all auxiliary heads together, in standard deviations,
             counts beside that of the target, in seasonal changes.
         freeze: Groups of layers that stay as they were in the start, if there is one.
+        device: Where to train: `auto`, `cpu` or `gpu`.
     """
 
     network: str
@@ -82,6 +83,7 @@ class TrainingSettings:
     auxiliary: tuple[str, ...] = ()
     auxiliary_weight: float = 0.2
     freeze: tuple[str, ...] = ()
+    device: str = "auto"
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from data_contracts.errors import NightcastError, RefusedError
 from models.curves import Curve
+from models.device import training_device
 from models.fusion import WEIGHTS, learn_weights
 from models.learning_rate import WARM_UP, learning_rate_share
 from models.networks import build_network, check_network
@@ -85,7 +86,8 @@ def train(
             `transfer.why_not` has nothing against. None trains from scratch.
 
     Raises:
-        SpecError: If there is no network of that name, or an auxiliary target is no past covariate.
+        SpecError: If there is no GPU but one is wanted, no network of that name, or an auxiliary
+            target is no past covariate.
         RefusedError: If no series has a window that ends by `train_until`, the context is longer
             than every history, or the budget ends within the first pass over the windows.
         NightcastError: If the loss is not finite; names the series.
@@ -128,6 +130,7 @@ class _Run:
         start: NeuralForecaster | None,
     ) -> None:
         self._begin = time.monotonic()
+        self._device = training_device(settings.device)
         self._panel = panel
         self._settings = settings
         self._anchor = train_until
@@ -188,7 +191,7 @@ class _Run:
         training: list[float] = []
         losses: list[float] = []
         best, best_weights = 0, network.get_weights()
-        bench = workbench(member.network, sizes, frozen=settings.freeze)
+        bench = workbench(member.network, sizes, self._device, frozen=settings.freeze)
         # Else one warm start after the other would learn from the same draw, moved by a night.
         night = [self._anchor % 2**32] if self._start else []
         rng = np.random.default_rng([settings.seed, number, *night])

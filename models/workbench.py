@@ -6,19 +6,22 @@ into its variables costs milliseconds. So each shape of network is compiled once
 
 import threading
 from collections import OrderedDict
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from models.device import Device
 from models.networks import build_network, freeze
 from models.panel import Floats
 from models.settings import NetworkSettings
 from models.window_inputs import Arrays
 
 MOST_KEPT = 8  # compiled models; a night needs one per network, scaling and context
-_KEPT: "OrderedDict[tuple[str, NetworkSettings, tuple[str, ...]], Workbench]" = OrderedDict()
+_Key = tuple[str, NetworkSettings, Device, tuple[str, ...]]
+_KEPT: OrderedDict[_Key, "Workbench"] = OrderedDict()
 _LOCK = threading.RLock()
 
 
@@ -47,35 +50,39 @@ class Workbench:
     Args:
         network: Name of the network.
         sizes: Its shape.
+        device: Where it computes.
         frozen: Groups of layers that do not learn.
     """
 
-    def __init__(self, network: str, sizes: NetworkSettings, frozen: tuple[str, ...] = ()) -> None:
-        import keras
-
+    def __init__(
+        self, network: str, sizes: NetworkSettings, device: Device, frozen: tuple[str, ...] = ()
+    ) -> None:
         from models.pinball import PinballLoss
 
-        self.model = build_network(network, sizes, seed=0)
-        freeze(self.model, frozen)
-        self._optimizer = keras.optimizers.AdamW(weight_decay=1e-3, clipnorm=1.0)
-        # XLA takes a CPU fifteen seconds to compile and then more than twice as long per step;
-        # JAX knows nothing else.
-        jit = keras.backend.backend() == "jax"
+        self._device = device
+        self._inside: list[ExitStack] = []
         loss: Any = PinballLoss(sizes.quantile_levels)
         self._auxiliary = bool(sizes.auxiliary)
         if self._auxiliary:
             units = [sizes.past_scales[position] for position in sizes.auxiliary]
             loss = [loss, PinballLoss(sizes.quantile_levels, units)]
-        self.model.compile(self._optimizer, loss, jit_compile=jit)
-        self._optimizer.build(self.model.trainable_variables)
-        self._fresh = [np.array(value) for value in self._optimizer.variables]
+        with device.scope():
+            self.model = device.shared(build_network(network, sizes, seed=0))
+            freeze(self.model, frozen)
+            self._optimizer = device.optimizer(weight_decay=1e-3, clipnorm=1.0)
+            self.model.compile(self._optimizer, loss, jit_compile=device.jit)
+            self._optimizer.build(self.model.trainable_variables)
+            self._fresh = [np.array(value) for value in self._optimizer.variables]
 
     def __enter__(self) -> "Workbench":
-        _LOCK.acquire()
+        with ExitStack() as stack:
+            stack.enter_context(_LOCK)
+            stack.enter_context(self._device.scope())
+            self._inside.append(stack.pop_all())
         return self
 
     def __exit__(self, *_: object) -> None:
-        _LOCK.release()
+        self._inside.pop().close()
 
     def put(self, network: Any) -> None:
         """Take over all variables of a network, dropout's too."""
@@ -93,20 +100,22 @@ class Workbench:
     def step(self, batch: Batch, learning_rate: float) -> float:
         """Learn from one batch; its mean loss before that."""
         self._optimizer.learning_rate = learning_rate
-        came, weights = self._wanted(batch, batch.auxiliary_weight)
-        return self.model.train_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
+        wanted = self._wanted(batch, batch.auxiliary_weight)
+        return self.model.train_on_batch(*wanted, return_dict=True)["loss"]
 
     def loss(self, batch: Batch) -> float:
         """Mean loss of one batch, of the target alone, without learning."""
-        came, weights = self._wanted(batch, 0.0)
-        return self.model.test_on_batch(batch.arrays, came, weights, return_dict=True)["loss"]
+        wanted = self._wanted(batch, 0.0)
+        return self.model.test_on_batch(*wanted, return_dict=True)["loss"]
 
-    def _wanted(self, batch: Batch, auxiliary_weight: float) -> tuple[Any, Any]:
-        """What each output should have been, and how much each window of it counts."""
-        if not self._auxiliary:
-            return batch.target, batch.weights
-        auxiliary_weights = np.full_like(batch.weights, auxiliary_weight)
-        return [batch.target, batch.auxiliary], [batch.weights, auxiliary_weights]
+    def _wanted(self, batch: Batch, auxiliary_weight: float) -> tuple[Any, Any, Any]:
+        """Inputs, what each output should have been, and how much each window of it counts."""
+        target: Any = batch.target
+        weights: Any = batch.weights
+        if self._auxiliary:
+            target = [batch.target, batch.auxiliary]
+            weights = [batch.weights, np.full_like(batch.weights, auxiliary_weight)]
+        return self._device.fill(batch.arrays, target, weights)
 
     def predict(self, arrays: Arrays) -> Floats:
         """Quantiles of a batch, shape `(B, H, Q)`."""
@@ -118,7 +127,8 @@ class Workbench:
 
     def _outputs(self, arrays: Arrays) -> list[Floats]:
         outputs = self.model.predict_on_batch(arrays)
-        return [np.asarray(each) for each in (outputs if self._auxiliary else [outputs])]
+        rows = len(arrays["context"])  # each of several devices answers to all of them
+        return [np.asarray(each)[:rows] for each in (outputs if self._auxiliary else [outputs])]
 
     def attention(self, arrays: Arrays) -> Floats:
         """Where the network looked, shape `(B, N, J, T)`."""
@@ -131,10 +141,12 @@ class Workbench:
         return keras.Model(self.model.input, self.model.get_layer("attention").output)
 
 
-def workbench(network: str, sizes: NetworkSettings, *, frozen: tuple[str, ...] = ()) -> Workbench:
-    """The compiled model of this shape, made when it is first asked for."""
+def workbench(
+    network: str, sizes: NetworkSettings, device: Device, *, frozen: tuple[str, ...] = ()
+) -> Workbench:
+    """The compiled model of this shape on this device, made when it is first asked for."""
     with _LOCK:
-        key = network, sizes.shape, frozen
+        key = network, sizes.shape, device, frozen
         if key not in _KEPT:
             _KEPT[key] = Workbench(*key)
         _KEPT.move_to_end(key)
