@@ -150,6 +150,8 @@ class Training(Part):
         seed: Where all randomness starts.
         auxiliary: Some of `covariates.past`; the networks learn to forecast these too.
         on: `local` trains in this process, `gpu` on the gpu work pool.
+        device: What the process trains on: `auto` takes the GPUs it sees, or else the CPU.
+        log: `tensorboard` writes the course of a training into the folder of its cutoff.
         max_age_days: Age of a champion's training data that makes `auto` train again.
         start_from: `none` trains from scratch; `champion` goes on from the model in service, for a
             twentieth of the epochs, wherever it fits; the name of a version goes on from that one.
@@ -166,6 +168,8 @@ class Training(Part):
     seed: int = Field(default=7, ge=0, lt=2**31)
     auxiliary: tuple[str, ...] = ()
     on: Literal["local", "gpu"] = "local"
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    log: Literal["none", "tensorboard"] = "none"
     max_age_days: float = Field(default=28, gt=0, le=MANY)
     start_from: str = NO_START
     freeze: tuple[LayerGroup, ...] = ()
@@ -349,9 +353,9 @@ class Spec(Part):
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits of the content; where the warehouse is does not count."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"warehouse"}), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:12]
+        """Twelve hex digits of the content; where the warehouse is does not count, nor the log."""
+        content = self.model_dump(mode="json", exclude={"warehouse": True, "training": {"log"}})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def parse_spec(fields: object, *, origin: str = "spec") -> Spec:

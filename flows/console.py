@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from typing import Any
 
 from rich.console import Console
@@ -28,9 +29,9 @@ class TimeLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The estimate in minutes and seconds, or nothing."""
-        if task.total is None or task.time_remaining is None:
+        if "over_at" not in task.fields:
             return Text("")
-        minutes, seconds = divmod(round(task.time_remaining), 60)
+        minutes, seconds = divmod(max(0, round(task.fields["over_at"] - time.monotonic())), 60)
         return Text(f"{minutes}:{seconds:02d} left", style="cyan")
 
 
@@ -69,9 +70,13 @@ class TerminalReporter:
             self._progress.remove_task(self._running[title])
         task = self._progress.add_task(title, total=None, note="")
         self._running[title] = task
+        begun = time.monotonic()
 
         def report(done: float, total: float, note: str = "") -> None:
             self._progress.update(task, completed=done, total=total, note=note)
+            if done > 0:  # at the pace so far, because an epoch may last minutes
+                over_at = begun + (time.monotonic() - begun) * total / done
+                self._progress.update(task, over_at=over_at)
 
         return report
 

@@ -31,10 +31,10 @@ class Device:
 
     @property
     def jit(self) -> bool | str:
-        """Whether XLA compiles; `auto` leaves fused LSTM kernels and determinism alone.
+        """Whether XLA compiles: under JAX always, under TensorFlow never on a CPU.
 
-        XLA takes a CPU fifteen seconds to compile under TensorFlow, and then more than twice as
-        long per step. JAX knows nothing else.
+        There it takes fifteen seconds to compile and then more than twice as long per step. On a
+        GPU `auto` makes way for fused LSTM kernels and for operations that repeat their bits.
         """
         return "auto" if self.kind == GPU or backend() == JAX else False
 
@@ -47,7 +47,7 @@ class Device:
         with ExitStack() as stack:
             if self.count > 1:
                 stack.enter_context(_distribution(self.kind, self.count).scope())
-            elif self.kind != _default_kind():
+            elif self.kind == CPU and num_gpus():
                 stack.enter_context(keras.device(f"{self.kind}:0"))
             if self.mixed:
                 keras.config.set_dtype_policy(MIXED)
@@ -102,9 +102,6 @@ def backend() -> str:
 def training_device(wanted: str) -> Device:
     """Where to train: in mixed precision on all visible GPUs, else on the CPU.
 
-    From the first time that a GPU is taken, TensorFlow uses operations alone that give the same
-    bits in every run.
-
     Args:
         wanted: `auto`, `cpu` or `gpu`.
 
@@ -112,19 +109,23 @@ def training_device(wanted: str) -> Device:
         SpecError: If a GPU is wanted and none is visible.
     """
     check_device(wanted)
-    count = 0 if wanted == CPU else num_gpus()
-    if not count:
-        return Device()
-    if backend() == TENSORFLOW:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    return Device(GPU, count, mixed=True)
+    count = _take_gpus(wanted)
+    return Device(GPU, count, mixed=True) if count else Device()
 
 
 def forecasting_device(wanted: str) -> Device:
     """Where to forecast: as trained, or on the CPU where there is no GPU; always in float32."""
-    return Device(GPU if wanted != CPU and num_gpus() else CPU)
+    return Device(GPU if _take_gpus(wanted) else CPU)
+
+
+def _take_gpus(wanted: str) -> int:
+    """How many GPUs there are to compute on, with operations that give the same bits each time."""
+    count = 0 if wanted == CPU else num_gpus()
+    if count and backend() == TENSORFLOW:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    return count
 
 
 def check_device(wanted: str) -> None:
@@ -152,10 +153,6 @@ def num_gpus() -> int:
     return len(tf.config.list_physical_devices("GPU"))
 
 
-def _default_kind() -> str:
-    return GPU if num_gpus() else CPU
-
-
 @cache
 def _distribution(kind: str, count: int) -> Any:
     """Data parallelism as the backend does it itself."""
@@ -181,7 +178,7 @@ def _shared_model() -> Any:
             lambda rows: tf.reshape(rows, (count, -1, *rows.shape[1:]))[number], data
         )
 
-    class SharedModel(keras.Model):  # type: ignore[misc]
+    class SharedModel(keras.Model):
         """TensorFlow hands every replica the whole batch; each goes on with its part."""
 
         def train_step(self, data: Any) -> Any:
@@ -198,7 +195,7 @@ def _shared_adamw() -> Any:
     import keras
     import tensorflow as tf
 
-    class SharedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
+    class SharedAdamW(keras.optimizers.AdamW):
         """Clips what the replicas found together, where Keras clips what each found alone."""
 
         def apply(self, grads: Any, trainable_variables: Any = None) -> Any:

@@ -40,12 +40,19 @@ class Progress:
         done, total: Epochs, all members together.
         loss: On the held-out windows, in units of each series' seasonal change.
         seconds_left: At the pace so far.
+        member, epoch: Which of them is over, from 0.
+        training_loss: Mean over the windows of this epoch.
+        learning_rate: At its end.
     """
 
     done: int
     total: int
     loss: float
     seconds_left: float
+    member: int
+    epoch: int
+    training_loss: float
+    learning_rate: float
 
 
 Listener = Callable[[Progress], None]
@@ -205,7 +212,8 @@ class _Run:
                 losses.append(bench.loss(held_out))
                 if losses[-1] <= min(losses):
                     best, best_weights = epoch, bench.model.get_weights()
-                self._report(number * settings.max_epochs + epoch + 1, losses[-1], progress)
+                if progress is not None:
+                    progress(self._progress(number, training, losses, bench.learning_rate))
                 stale = epoch - best >= PATIENCE * settings.max_epochs
                 if stale or self._hurry(number) >= 1:
                     break
@@ -261,11 +269,22 @@ class _Run:
         share = self._settings.minutes * 60 / self._settings.members
         return ((self._elapsed - number * share) / share - FREE_TIME) / (1 - FREE_TIME)
 
-    def _report(self, done: int, loss: float, progress: Listener | None) -> None:
-        if progress is None:
-            return
-        total = self._settings.members * self._settings.max_epochs
-        progress(Progress(done, total, loss, (total - done) * self._elapsed / done))
+    def _progress(
+        self, number: int, training: list[float], losses: list[float], learning_rate: float
+    ) -> Progress:
+        """What there is to say after an epoch of one member."""
+        epochs = self._settings.max_epochs
+        done, total = number * epochs + len(losses), self._settings.members * epochs
+        return Progress(
+            done=done,
+            total=total,
+            loss=losses[-1],
+            seconds_left=(total - done) * self._elapsed / done,
+            member=number,
+            epoch=len(losses) - 1,
+            training_loss=training[-1],
+            learning_rate=learning_rate,
+        )
 
     def _batch(self, member: Member, series: Ints, origins: Ints) -> Batch:
         length = member.context_length

@@ -21,6 +21,7 @@ FREE: Final = frozenset(
         "batch_size",
         "catch_up",
         "combine",
+        "device",
         "dropout",
         "freeze",
         "learning_rate",

@@ -60,6 +60,7 @@ class Workbench:
         from models.pinball import PinballLoss
 
         self._device = device
+        self.learning_rate = 0.0  # of the last step
         self._inside: list[ExitStack] = []
         loss: Any = PinballLoss(sizes.quantile_levels)
         self._auxiliary = bool(sizes.auxiliary)
@@ -99,7 +100,7 @@ class Workbench:
 
     def step(self, batch: Batch, learning_rate: float) -> float:
         """Learn from one batch; its mean loss before that."""
-        self._optimizer.learning_rate = learning_rate
+        self._optimizer.learning_rate = self.learning_rate = learning_rate
         wanted = self._wanted(batch, batch.auxiliary_weight)
         return self.model.train_on_batch(*wanted, return_dict=True)["loss"]
 

@@ -12,6 +12,7 @@ from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
 from data_contracts.spec import NO_START, Spec, load_spec
 from data_contracts.vocabulary import CHAMPION
+from models.device import GPU, check_device
 from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
@@ -96,6 +97,8 @@ def check_training(spec: Spec) -> None:
     for candidate in spec.candidates:
         for network in candidate.split("+"):
             check_network(network)
+    if spec.training.device == GPU:
+        check_device(GPU)
     if spec.training.on == "gpu":
         raise SpecError(
             "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "

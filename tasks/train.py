@@ -1,9 +1,11 @@
 """Train challengers on a snapshot, and store them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 from prefect import task
@@ -21,8 +23,12 @@ from tasks.progress import Step, stage
 from tasks.promote import Service
 from tasks.starts import Start, choose_starts
 from tasks.stores.registry import ModelVersion, is_stored, store_model
+from tasks.stores.runs import events_folder
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
+
+if TYPE_CHECKING:
+    from models.training import Listener, Progress
 
 
 class Trained(NamedTuple):
@@ -134,9 +140,15 @@ def train_challenger(
         if not is_stored(tonight.warehouse, version.model_version):
             begun = time.monotonic()
             panel = load_panel(snapshot)
-            forecaster = _fit(
-                tonight, network, panel, train_until=train_until, start=start, step=step
-            )
+            with _event_log(tonight, network) as log:
+                forecaster = _fit(
+                    tonight,
+                    network,
+                    panel,
+                    train_until=train_until,
+                    start=start,
+                    listeners=[_shown_in(step), *log],
+                )
             _store(tonight, version, forecaster, minutes=(time.monotonic() - begun) / 60)
     return open_contender(tonight.warehouse, version.model_version, CHALLENGER)
 
@@ -154,17 +166,47 @@ def rehearse_challenger(
 ) -> Contender:
     """Train a network for a backtest; it is scored and forgotten, never stored."""
     with stage(f"train {network}") as step:
-        forecaster = _fit(tonight, network, panel, train_until=train_until, start=start, step=step)
+        listeners = [_shown_in(step)]
+        forecaster = _fit(
+            tonight, network, panel, train_until=train_until, start=start, listeners=listeners
+        )
     return Contender(forecaster, CHALLENGER, version=network)
 
 
-def _fit(
-    tonight: Tonight, network: str, panel: Panel, *, train_until: int, start: Start, step: Step
-) -> Forecaster:
-    from models.training import Progress, train
-
-    def report(progress: Progress) -> None:
+def _shown_in(step: Step) -> "Listener":
+    def report(progress: "Progress") -> None:
         step(progress.done, progress.total, f"loss {progress.loss:.3f}")
+
+    return report
+
+
+@contextmanager
+def _event_log(tonight: Tonight, network: str) -> Iterator[list["Listener"]]:
+    """Who writes down how a training goes; nobody where the spec does not ask for it."""
+    if tonight.spec.training.log == "none":
+        yield []
+        return
+    from models.event_log import EventLog
+
+    folder = events_folder(tonight.warehouse, tonight.cutoff) / network
+    with EventLog(folder) as log:
+        yield [log.add]
+
+
+def _fit(
+    tonight: Tonight,
+    network: str,
+    panel: Panel,
+    *,
+    train_until: int,
+    start: Start,
+    listeners: list["Listener"],
+) -> Forecaster:
+    from models.training import train
+
+    def report(progress: "Progress") -> None:
+        for listener in listeners:
+            listener(progress)
 
     settings = training_settings(tonight, network, longest=_longest(panel, train_until))
     return train(panel, settings, train_until=train_until, progress=report, start=start.forecaster)
@@ -194,6 +236,7 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
         patch=spec.training.patch_length,
         auxiliary=spec.training.auxiliary,
         freeze=spec.training.freeze,
+        device=spec.training.device,
     )
 
 

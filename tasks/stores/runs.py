@@ -12,6 +12,7 @@ from tasks.stores.warehouse import Warehouse
 REPORT = "report.html"
 NIGHT = "night.json"
 VALIDATION = "validation.json"
+TENSORBOARD = "tensorboard"
 
 
 def write_night(warehouse: Warehouse, night: Night) -> Path:
@@ -31,6 +32,11 @@ def write_validation(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdic
 def report_path(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
     """Where the page of a cutoff is, whether it was written or not."""
     return warehouse.run(cutoff) / REPORT
+
+
+def events_folder(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
+    """Where trainings write events for TensorBoard, one folder per network."""
+    return warehouse.run(cutoff) / TENSORBOARD
 
 
 def latest_report(warehouse: Warehouse) -> Path | None:

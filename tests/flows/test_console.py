@@ -1,3 +1,4 @@
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -6,17 +7,17 @@ from flows.console import TerminalReporter, TimeLeft
 
 
 @pytest.mark.parametrize(
-    ("total", "remaining", "shown"),
+    ("seconds", "shown"),
     [
-        pytest.param(None, None, "", id="nothing known"),
-        pytest.param(10, None, "", id="no pace yet"),
-        pytest.param(10, 61.6, "1:02 left", id="known"),
+        pytest.param(None, "", id="no pace yet"),
+        pytest.param(61.9, "1:02 left", id="known"),
+        pytest.param(-5, "0:00 left", id="later than told"),
     ],
 )
-def test_the_time_left_is_told_once_it_is_known(total, remaining, shown):
-    task = SimpleNamespace(total=total, time_remaining=remaining)
+def test_the_time_left_is_told_once_it_is_known(seconds, shown):
+    fields = {} if seconds is None else {"over_at": time.monotonic() + seconds}
 
-    assert str(TimeLeft().render(task)) == shown
+    assert str(TimeLeft().render(SimpleNamespace(fields=fields))) == shown
 
 
 def test_a_step_that_is_over_leaves_one_line(capsys):

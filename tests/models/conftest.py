@@ -1,3 +1,9 @@
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -31,3 +37,32 @@ def make_panel():
         )
 
     return build
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Run a script in a process of its own: it finds `job`, and what it calls `answer` comes back.
+
+    Keyword arguments are added to its environment.
+    """
+
+    def run(script, job=None, **env):
+        job_file, answer_file = tmp_path / "job.pickle", tmp_path / "answer.pickle"
+        job_file.write_bytes(pickle.dumps(job))
+        lines = [
+            "import pathlib, pickle",
+            f"job = pickle.loads(pathlib.Path({str(job_file)!r}).read_bytes())",
+            script,
+            f"pathlib.Path({str(answer_file)!r}).write_bytes(pickle.dumps(answer))",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-c", "\n".join(lines)],
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return pickle.loads(answer_file.read_bytes())
+
+    return run

@@ -125,6 +125,18 @@ def test_what_is_stored_is_not_trained_again_unless_it_is_damaged(tonight_of, wa
     assert [record.model_version for record in versions(tonight.warehouse)] == [first.version]
 
 
+@pytest.mark.train
+@pytest.mark.parametrize("log", ["none", "tensorboard"])
+def test_events_for_tensorboard_are_written_where_the_spec_asks_for_them(tonight_of, walks, log):
+    tonight = tonight_of(**{**QUICK, "training": {**QUICK["training"], "log": log}})
+    snapshot = save_panel(walks, tonight.warehouse.snapshots)
+
+    train_challenger.fn(tonight, "tcn", snapshot, train_until=walks.cutoff_slot - 14 * 24)
+
+    files = tonight.warehouse.run(tonight.cutoff).glob("tensorboard/tcn/member-0/events.out.*")
+    assert len(list(files)) == (log == "tensorboard")
+
+
 @pytest.mark.flow
 @pytest.mark.train
 def test_a_training_that_fails_does_not_stop_the_night(tonight_of, walks):
