@@ -1,13 +1,50 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from data_contracts.errors import SpecError
 from models.device import Device, check_device, forecasting_device, training_device
-from models.networks import build_network
-from models.settings import NetworkSettings
+from models.networks import build_network, network_names
+from models.settings import NetworkSettings, TrainingSettings
+from models.training import train
 from models.workbench import Batch, workbench
 
 SIZES = NetworkSettings(12, 6, (0.1, 0.5, 0.9), (6,), units=8, num_heads=2, dropout=0.0)
+
+QUICK = TrainingSettings(
+    network="attention_lstm+tcn",
+    context_length=12,
+    horizon=6,
+    quantile_levels=(0.1, 0.5, 0.9),
+    season_lengths=(6,),
+    members=2,
+    max_epochs=1,
+    units=8,
+    num_heads=2,
+    batch_size=16,
+    windows_per_epoch=32,
+    scalings=("mean_std",),
+)
+UNDER_JAX = """
+import keras
+import numpy as np
+
+from models.persistence import load_forecaster
+from models.training import train
+
+panel, settings, folder = job
+windows = panel, np.arange(panel.num_series), np.full(panel.num_series, panel.cutoff_slot)
+made = train(panel, settings, train_until=980)
+made.save(folder / "by-jax")
+forecasts = [
+    forecaster.predict(*windows)
+    for forecaster in (
+        made, load_forecaster(folder / "by-jax"), load_forecaster(folder / "by-tensorflow")
+    )
+]
+answer = keras.backend.backend(), forecasts
+"""
 
 TWO_CPUS = """
 import keras
@@ -104,3 +141,28 @@ def test_a_gpu_that_is_not_there_is_refused():
         check_device("gpu")
     with pytest.raises(SpecError, match="training.device"):
         training_device("gpu")
+
+
+@pytest.mark.train
+@pytest.mark.timeout(600)  # a busy machine takes minutes to compile all networks by XLA
+def test_jax_trains_every_network_and_reads_what_tensorflow_stored(make_panel, elsewhere, tmp_path):
+    names, rng = network_names(), np.random.default_rng(0)
+    panel = make_panel([rng.normal(size=100), 50 + rng.normal(size=60)], horizon=6)
+    past = rng.normal(size=(len(panel.y), 1)).astype(np.float32)
+    past[5] = np.nan
+    panel = dataclasses.replace(panel, past=past, past_names=("heat",))
+    stored = train(panel, QUICK, train_until=980)
+    stored.save(tmp_path / "by-tensorflow")
+    forecast = stored.predict(panel, np.arange(2), np.full(2, panel.cutoff_slot))
+
+    backend, (made, loaded, by_tensorflow) = elsewhere(
+        UNDER_JAX,
+        (panel, dataclasses.replace(QUICK, network="+".join(names), members=len(names)), tmp_path),
+        KERAS_BACKEND="jax",
+        JAX_DISABLE_MOST_OPTIMIZATIONS="1",
+    )
+
+    assert backend == "jax"
+    assert np.isfinite(made).all()
+    np.testing.assert_array_equal(made, loaded)
+    np.testing.assert_allclose(by_tensorflow, forecast, rtol=0, atol=1e-4)
