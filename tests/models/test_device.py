@@ -6,11 +6,23 @@ import pytest
 from data_contracts.errors import SpecError
 from models.device import Device, check_device, forecasting_device, training_device
 from models.networks import build_network, network_names
+from models.persistence import load_forecaster
 from models.settings import NetworkSettings, TrainingSettings
 from models.training import train
 from models.workbench import Batch, workbench
 
-SIZES = NetworkSettings(12, 6, (0.1, 0.5, 0.9), (6,), units=8, num_heads=2, dropout=0.0)
+SIZES = NetworkSettings(
+    context_length=12,
+    horizon=6,
+    quantile_levels=(0.1, 0.5, 0.9),
+    season_lengths=(6,),
+    past_means=(0.0,),
+    past_scales=(1.0,),
+    units=8,
+    num_heads=2,
+    dropout=0.0,
+    auxiliary=(0,),
+)
 
 QUICK = TrainingSettings(
     network="attention_lstm+tcn",
@@ -73,9 +85,12 @@ def _batch(rows, seed):
         arrays={
             "context": rng.normal(size=(rows, 12)).astype(np.float32),
             "observed": rng.random((rows, 12)) < 0.9,
+            "past": rng.normal(size=(rows, 12, 1)).astype(np.float32),
         },
         target=30 * rng.normal(size=(rows, 6)).astype(np.float32),
         weights=rng.uniform(0.5, 2, size=rows).astype(np.float32),
+        auxiliary=rng.normal(size=(rows, 6, 1)).astype(np.float32),
+        auxiliary_weight=0.5,
     )
 
 
@@ -145,7 +160,9 @@ def test_a_gpu_that_is_not_there_is_refused():
 
 @pytest.mark.train
 @pytest.mark.timeout(600)  # a busy machine takes minutes to compile all networks by XLA
-def test_jax_trains_every_network_and_reads_what_tensorflow_stored(make_panel, elsewhere, tmp_path):
+def test_jax_trains_every_network_and_each_backend_reads_what_the_other_stored(
+    make_panel, elsewhere, tmp_path
+):
     names, rng = network_names(), np.random.default_rng(0)
     panel = make_panel([rng.normal(size=100), 50 + rng.normal(size=60)], horizon=6)
     past = rng.normal(size=(len(panel.y), 1)).astype(np.float32)
@@ -153,7 +170,8 @@ def test_jax_trains_every_network_and_reads_what_tensorflow_stored(make_panel, e
     panel = dataclasses.replace(panel, past=past, past_names=("heat",))
     stored = train(panel, QUICK, train_until=980)
     stored.save(tmp_path / "by-tensorflow")
-    forecast = stored.predict(panel, np.arange(2), np.full(2, panel.cutoff_slot))
+    windows = panel, np.arange(2), np.full(2, panel.cutoff_slot)
+    forecast = stored.predict(*windows)
 
     backend, (made, loaded, by_tensorflow) = elsewhere(
         UNDER_JAX,
@@ -166,3 +184,5 @@ def test_jax_trains_every_network_and_reads_what_tensorflow_stored(make_panel, e
     assert np.isfinite(made).all()
     np.testing.assert_array_equal(made, loaded)
     np.testing.assert_allclose(by_tensorflow, forecast, rtol=0, atol=1e-4)
+    read_back = load_forecaster(tmp_path / "by-jax").predict(*windows)
+    np.testing.assert_allclose(read_back, made, rtol=0, atol=1e-4)
