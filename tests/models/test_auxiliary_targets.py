@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import SpecError
+from models.device import Device
 from models.networks import build_network
 from models.persistence import load_forecaster
 from models.settings import NetworkSettings, TrainingSettings
@@ -196,7 +197,7 @@ def test_where_the_context_has_no_unit_they_are_forecast_in_their_usual_one(batc
 
 @pytest.fixture(scope="module")
 def bench():
-    return Workbench("multihead_lstm", SIZES)
+    return Workbench("multihead_lstm", SIZES, Device())
 
 
 @pytest.fixture(scope="module")

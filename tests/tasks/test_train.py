@@ -130,8 +130,9 @@ def test_what_is_stored_is_not_trained_again_unless_it_is_damaged(tonight_of, wa
 def test_events_for_tensorboard_are_written_where_the_spec_asks_for_them(tonight_of, walks, log):
     tonight = tonight_of(**{**QUICK, "training": {**QUICK["training"], "log": log}})
     snapshot = save_panel(walks, tonight.warehouse.snapshots)
+    train_until = walks.cutoff_slot - 14 * 24
 
-    train_challenger.fn(tonight, "tcn", snapshot, train_until=walks.cutoff_slot - 14 * 24)
+    train_challenger.fn(tonight, "tcn", snapshot, train_until=train_until, start=Start())
 
     files = tonight.warehouse.run(tonight.cutoff).glob("tensorboard/tcn/member-0/events.out.*")
     assert len(list(files)) == (log == "tensorboard")
