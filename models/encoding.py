@@ -15,6 +15,7 @@ from models.layers import Tensor
 from models.layers.covariate_scaling import CovariateScaling
 from models.layers.head_weights import HeadWeights
 from models.layers.instance_scaling import InstanceScaling, InverseScaling
+from models.layers.level_and_shape import LevelAndShape
 from models.layers.multi_head_attention import MultiHeadAttention
 from models.layers.patch_mixture import PatchMixture
 from models.layers.patching import Patching
@@ -277,7 +278,7 @@ def decode(
     hidden = seeds.dropout(settings)(hidden)
     hidden = hidden + seeds.dense(settings.units, "head_residual", "gelu")(hidden)
     free = _free_numbers(len(settings.quantile_levels), "head_quantiles", seeds)(hidden)
-    center = ops.mean(means, axis=-1, keepdims=True)
+    center = LevelAndShape(name="head_level_and_shape")(means, told)
     spread = 0.1 + ops.mean(spreads, axis=-1, keepdims=True)
     scaled = QuantileOutput(settings.quantile_levels)(free, center, spread)  # (B, J, p, Q)
     return InverseScaling(name="quantiles")(_steps(scaled, settings), encoded.center, encoded.scale)
@@ -288,7 +289,6 @@ def _free_numbers(units: int, name: str, seeds: Seeds) -> layers.Dense:
     return layers.Dense(
         units,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01, seed=seeds.next()),
-        bias_initializer=keras.initializers.Constant(-1.0),
         name=name,
     )
 

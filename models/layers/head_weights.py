@@ -20,8 +20,9 @@ class HeadWeights(keras.layers.Layer):
     Args:
         num_heads: Number of heads, `N`.
         key_dim: Width of the space in which a head compares, `K`.
-        lags: Lag in tokens of each season; a head starts by preferring tokens that lie a whole
-            number of seasons before the query. Empty: no notion of position at all.
+        lags: Lag in tokens of each season, ascending; a head starts by preferring tokens that lie
+            a whole number of seasons before the query, and recent ones. Empty: no notion of
+            position at all.
         seed: Where the weights start.
 
     Call arguments:
@@ -75,10 +76,19 @@ class HeadWeights(keras.layers.Layer):
             )
 
     def _seasonal_start(self, num_queries: int, num_keys: int) -> Any:
-        """Bias of each head, query and key at the start: 2 a whole season before, else 0."""
+        """Bias of each head, query and key: 2 a whole season before, less for what is long ago.
+
+        What a head forgets by half takes one short season for the first heads, two for the next,
+        then four, and so on: the slopes of Press et al. (2022), where they start and not fixed.
+        """
         lag = np.arange(num_queries)[:, None] + num_keys - np.arange(num_keys)  # (J, T)
-        seasons = [self.lags[head % len(self.lags)] for head in range(self.num_heads)]
-        return np.stack([2.0 * (lag % season == 0) for season in seasons]).astype("float32")
+        age = num_keys - 1 - np.arange(num_keys)
+        start = np.empty((self.num_heads, num_queries, num_keys), np.float32)
+        for head in range(self.num_heads):
+            turn, season = divmod(head, len(self.lags))
+            half_life = self.lags[0] * 2.0**turn
+            start[head] = 2.0 * (lag % self.lags[season] == 0) - np.log(2) * age / half_life
+        return start
 
     @override
     def call(

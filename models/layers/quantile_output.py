@@ -15,7 +15,8 @@ class QuantileOutput(keras.layers.Layer):
     """Turn free numbers into ascending quantiles around a given center.
 
     The level nearest to the median moves the center freely; every other level lies a positive step
-    (softplus) farther out than its neighbour, in units of the given spread.
+    (softplus) farther out than its neighbour, in units of the given spread. At zero the median is
+    the center and a step is 0.31 spreads, as between deciles.
 
     Args:
         levels: Quantile levels, ascending, `Q` of them.
@@ -43,7 +44,7 @@ class QuantileOutput(keras.layers.Layer):
 
     @override
     def call(self, free: Tensor, center: Tensor, spread: Tensor) -> Tensor:
-        steps = spread * ops.softplus(free)
+        steps = spread * ops.softplus(free - 1)
         median = center + spread * free[..., self.middle : self.middle + 1]
         above = median + ops.cumsum(steps[..., self.middle + 1 :], axis=-1)
         below = median - ops.flip(ops.cumsum(ops.flip(steps[..., : self.middle], -1), -1), -1)

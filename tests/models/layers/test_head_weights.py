@@ -31,7 +31,7 @@ def test_weights_equal_an_obvious_loop(check_layer):
     np.testing.assert_allclose(weights, _obvious(layer, np.zeros((3, 2, 6))), rtol=1e-4)
 
 
-def test_heads_start_by_preferring_whole_seasons_before_the_query(check_layer):
+def test_heads_start_by_preferring_whole_seasons_before_the_query_and_the_recent(check_layer):
     layer = HeadWeights(num_heads=3, key_dim=4, lags=(1, 3))
 
     check_layer(layer, QUERIES, KEYS, KEYS_MASK, QUERIES_MASK)
@@ -39,10 +39,11 @@ def test_heads_start_by_preferring_whole_seasons_before_the_query(check_layer):
     # Six keys; the first query stands one token after the last key, the second one two.
     every, third = [[2.0] * 6] * 2, [[0, 0, 0, 2.0, 0, 0], [0, 0, 0, 0, 2.0, 0]]
     third[0][0] = third[1][1] = 2.0
-    bias = np.array([every, third, every])
+    fast, slow = (-np.log(2) * np.array([5, 4, 3, 2, 1, 0]) / half_life for half_life in (1, 2))
+    bias = np.array([every + fast, third + fast, every + slow])
     layer = HeadWeights(num_heads=3, key_dim=4, lags=(1, 3))
     weights = layer(QUERIES, KEYS, KEYS_MASK, QUERIES_MASK)
-    np.testing.assert_allclose(layer.position_bias, bias)
+    np.testing.assert_allclose(layer.position_bias, bias, rtol=1e-5)
     np.testing.assert_allclose(weights, _obvious(layer, bias), rtol=1e-4)
 
 

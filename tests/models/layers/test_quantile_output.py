@@ -8,7 +8,7 @@ RNG = np.random.default_rng(0)
 
 
 def _softplus_of_spread_two(value):
-    return 2 * np.log1p(np.exp(value))
+    return 2 * np.log1p(np.exp(value - 1))
 
 
 def test_quantiles_step_outwards_from_the_median_by_hand(check_layer):
