@@ -79,7 +79,7 @@ clean: ## remove the environment and what the tools cached; the warehouse and th
 $(READY): pyproject.toml requirements.lock
 	@rm -f $@
 ifneq ($(UV),)
-	@echo "Installing 2.8 GB into .venv with uv; the first time takes some minutes."
+	@echo "Installing 3.2 GB into .venv with uv; the first time takes some minutes."
 	@$(BIN)/python -c '$(FITS)' 2>/dev/null \
 	  || $(UV) venv --quiet --clear --python $(or $(PYTHON),3.13) .venv
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
@@ -87,7 +87,7 @@ ifneq ($(UV),)
 else
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "Nightcast needs Python 3.11, 3.12 or 3.13;" \
 	  "none was found, so install one or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@echo "Installing 2.8 GB into .venv with pip; the first time takes some minutes."
+	@echo "Installing 3.2 GB into .venv with pip; the first time takes some minutes."
 	@$(BIN)/python -c '$(FITS)' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(BIN)/python -m ensurepip >/dev/null
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \

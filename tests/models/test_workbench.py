@@ -8,7 +8,7 @@ import pytest
 from models.device import Device
 from models.settings import NetworkSettings, TrainingSettings
 from models.training import train
-from models.workbench import workbench
+from models.workbench import Batch, workbench
 
 SIZES = NetworkSettings(
     12, 6, (0.5,), (6,), known_means=(1.0,), known_scales=(2.0,), units=8, num_heads=2
@@ -68,6 +68,24 @@ def test_networks_of_one_shape_share_a_compiled_model_whatever_their_constants()
     assert workbench("multihead_lstm", warmer, Device()) is bench
     assert workbench("multihead_lstm", wider, Device()) is not bench
     assert workbench("multihead_lstm", SIZES, Device(mixed=True)) is not bench
+
+
+def test_the_loss_of_a_step_is_that_of_its_own_batch():
+    bench = workbench("multihead_lstm", dataclasses.replace(SIZES, dropout=0.0), Device())
+    rng, batches = np.random.default_rng(0), []
+    for size in (1, 10, 100):
+        arrays = {
+            "context": rng.normal(size=(8, 12)).astype(np.float32),
+            "observed": np.ones((8, 12), bool),
+            "known": np.zeros((8, 18, 1), np.float32),
+        }
+        target = size * rng.normal(size=(8, 6)).astype(np.float32)
+        none = np.zeros((8, 6, 0), np.float32)
+        batches.append(Batch(arrays, target, np.ones(8, np.float32), none, 0.0))
+
+    with bench:
+        steps = [bench.step(batch, learning_rate=0.0) for batch in batches]
+        assert steps == pytest.approx([bench.loss(batch) for batch in batches])
 
 
 @pytest.mark.train

@@ -84,6 +84,7 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
     [
         pytest.param({"candidates": ["oracle"]}, "got 'oracle'", id="unknown network"),
         pytest.param({"training": {"on": "gpu"}}, "got 'gpu'", id="no gpu worker"),
+        pytest.param({"training": {"device": "gpu"}}, "sees no GPU, got 'gpu'", id="no gpu"),
     ],
 )
 def test_what_training_would_refuse_is_refused_before_the_night(spec, changes, words):
