@@ -9,7 +9,8 @@ class Curve:
 
     Attributes:
         training: Mean over the windows of each epoch, auxiliary targets included.
-        held_out: Of the target, on the held-out windows after each epoch.
+        held_out: Of the target, on the held-out windows after each epoch; empty of a member that
+            learned from these too.
         best: Epoch whose weights were kept, counted from 0.
         seconds: That the member took.
     """

@@ -279,9 +279,25 @@ def decode(
     hidden = hidden + seeds.dense(settings.units, "head_residual", "gelu")(hidden)
     free = _free_numbers(len(settings.quantile_levels), "head_quantiles", seeds)(hidden)
     center = LevelAndShape(name="head_level_and_shape")(means, told)
+    center = center + _linear_path(encoded.patches, settings)
     spread = 0.1 + ops.mean(spreads, axis=-1, keepdims=True)
     scaled = QuantileOutput(settings.quantile_levels)(free, center, spread)  # (B, J, p, Q)
     return InverseScaling(name="quantiles")(_steps(scaled, settings), encoded.center, encoded.scale)
+
+
+def _linear_path(patches: Tensor, settings: NetworkSettings) -> Tensor:
+    """What is linear in the past, shape `(B, J, p, 1)`; it starts from nothing.
+
+    Each step of a day follows from the same step of all days, in the same way for every step, and
+    from all steps of the last day. So few weights are hard to fit to noise; linear models alone
+    are hard to beat on many panels (Zeng et al., 2023).
+    """
+    num_future, size = settings.num_future_patches, settings.patch_length
+    zeros = {"use_bias": False, "kernel_initializer": "zeros"}
+    days = layers.Permute((2, 1))(patches)  # (B, p, T)
+    from_days = layers.Permute((2, 1))(layers.Dense(num_future, name="head_days", **zeros)(days))
+    last = layers.Dense(num_future * size, name="head_last_day", **zeros)(patches[:, -1])
+    return ops.expand_dims(from_days + layers.Reshape((num_future, size))(last), axis=-1)
 
 
 def _free_numbers(units: int, name: str, seeds: Seeds) -> layers.Dense:

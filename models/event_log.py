@@ -37,15 +37,13 @@ class EventLog:
 
     def add(self, progress: Progress) -> None:
         """Write one epoch; it can be seen at once."""
-        self._write(
-            progress.member,
-            step=progress.epoch,
-            summary={
-                "loss/training": progress.training_loss,
-                "loss/held_out": progress.loss,
-                "learning_rate": progress.learning_rate,
-            },
-        )
+        summary = {
+            "loss/training": progress.training_loss,
+            "learning_rate": progress.learning_rate,
+        }
+        if progress.held_out_loss is not None:
+            summary["loss/held_out"] = progress.held_out_loss
+        self._write(progress.member, step=progress.epoch, summary=summary)
 
     def _write(self, member: int, *, step: int, summary: dict[str, float]) -> None:
         # Records and not tf.summary, whose operations would take a GPU that JAX computes on.

@@ -47,8 +47,8 @@ class TrainingSettings:
         learning_rate: At its highest.
         scalings: Methods of `InstanceScaling`; members take them in turn.
         contexts: Multiples of `context_length`; members take them in turn.
-        catch_up: Length of the last phase, which learns from the held-out windows too, as a share
-            of `max_epochs`.
+        catch_up: Epochs of the last phase, which learns from the held-out windows too, per epoch
+            before it.
         patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
             network that goes step by step.
         auxiliary: Past covariates whose future the networks learn to forecast too, each by a head

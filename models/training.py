@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,25 +34,30 @@ Batches = Generator[tuple[Batch, Ints], None, None]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is.
+    """How far a training is; losses are in units of each series' seasonal change.
 
     Attributes:
         done, total: Epochs, all members together.
-        loss: On the held-out windows, in units of each series' seasonal change.
         seconds_left: At the pace so far.
         member, epoch: Which of them is over, from 0.
         training_loss: Mean over the windows of this epoch.
+        held_out_loss: On the held-out windows; None of a member that learns from these too.
         learning_rate: At its end.
     """
 
     done: int
     total: int
-    loss: float
     seconds_left: float
     member: int
     epoch: int
     training_loss: float
+    held_out_loss: float | None
     learning_rate: float
+
+    @property
+    def loss(self) -> float:
+        """On the held-out windows, or where these are learned from, of the training."""
+        return self.training_loss if self.held_out_loss is None else self.held_out_loss
 
 
 Listener = Callable[[Progress], None]
@@ -63,13 +68,35 @@ class _Trained:
     """One member after its training.
 
     Attributes:
-        forecasts: Of the held-out windows, shape `(B, H, Q)`.
+        forecasts: Of the held-out windows, before it learned from them, shape `(B, H, Q)`; None of
+            a member that was not held to them.
     """
 
     member: Member
     network: Any
     curve: Curve
-    forecasts: Floats
+    forecasts: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """One member under way.
+
+    Attributes:
+        number: Of the member, from 0.
+        bench: Where its network is trained.
+        rng: What its batches are drawn with.
+        listener: Told after every epoch.
+        training, held_out: Losses of the epochs so far.
+    """
+
+    number: int
+    member: Member
+    bench: Workbench
+    rng: np.random.Generator
+    listener: Listener | None
+    training: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
 
 
 def train(
@@ -81,6 +108,12 @@ def train(
     start: NeuralForecaster | None = None,
 ) -> NeuralForecaster:
     """Train all members of one forecaster.
+
+    The first member of each network is held to the windows of the last origins: it stops when they
+    get no better, then learns from them too in a last short phase. The members after it learn from
+    everything from the start, for as many epochs as were best for the first, because the newest
+    windows say most about tomorrow. Where members are combined by learned weights, all of them are
+    held to the last origins.
 
     Where the budget ends before every member has had its turn, the forecaster has fewer of them.
 
@@ -108,7 +141,7 @@ def train(
     if settings.combine == WEIGHTS:
         held_out = run.held_out(trained[0].member)
         weights = learn_weights(
-            np.stack([each.forecasts for each in trained]),
+            np.stack([each.forecasts for each in trained if each.forecasts is not None]),
             held_out.target,
             held_out.weights,
             settings.quantile_levels,
@@ -160,6 +193,7 @@ class _Run:
         windows = min(self._split.training.total, settings.windows_per_epoch)
         self._steps_per_epoch = max(1, round(windows / settings.batch_size))
         self._readers: dict[int, WindowReader] = {}
+        self._best_epochs: dict[str, int] = {}  # as the first member of each network found them
 
     def train_members(self, progress: Listener | None) -> list[_Trained]:
         """Train one member after the other, as far as the budget goes."""
@@ -182,8 +216,8 @@ class _Run:
         """The windows that training does not see, as one member reads them."""
         return self._batch(member, *self._split.held_out)
 
-    def _train_member(self, number: int, progress: Listener | None) -> _Trained | None:
-        """Train one member and keep the weights that were best on the held-out windows.
+    def _train_member(self, number: int, listener: Listener | None) -> _Trained | None:
+        """Train one member.
 
         Returns:
             None where the budget ended before the first pass was over.
@@ -194,70 +228,94 @@ class _Run:
         network = build_network(member.network, sizes, member.seed)
         if self._start is not None:
             network.set_weights(self._start.networks[number].get_weights())
-        held_out = self.held_out(member)
-        training: list[float] = []
-        losses: list[float] = []
-        best, best_weights = 0, network.get_weights()
         bench = workbench(member.network, sizes, self._device, frozen=settings.freeze)
         # Else one warm start after the other would learn from the same draw, moved by a night.
         night = [self._anchor % 2**32] if self._start else []
         rng = np.random.default_rng([settings.seed, number, *night])
-        with bench, closing(self._batches(member, self._split.training, rng)) as batches:
+        course = _Course(number, member, bench, rng, listener)
+        forecasts = None
+        with bench:
             bench.start(network)
-            for epoch in range(settings.max_epochs):
-                mean = self._epoch(bench, batches, epoch=epoch, number=number)
-                if mean is None:
-                    return None
-                training.append(mean)
-                losses.append(bench.loss(held_out))
-                if losses[-1] <= min(losses):
-                    best, best_weights = epoch, bench.model.get_weights()
-                if progress is not None:
-                    progress(self._progress(number, training, losses, bench.learning_rate))
-                stale = epoch - best >= PATIENCE * settings.max_epochs
-                if stale or self._hurry(number) >= 1:
-                    break
-            bench.model.set_weights(best_weights)
-            forecasts = bench.predict(held_out.arrays)
-            self._catch_up(bench, member, number, rng)
+            if settings.combine == WEIGHTS or member.network not in self._best_epochs:
+                best = self._until_stale(course)
+                forecasts = bench.predict(self.held_out(member).arrays)
+                self._catch_up(course)
+            else:
+                best = self._on_everything(course, self._best_epochs[member.network])
             network.set_weights(bench.model.get_weights())
-        curve = Curve(tuple(training), tuple(losses), best, time.monotonic() - begun)
+        if not course.training:
+            return None
+        self._best_epochs.setdefault(member.network, best + 1)
+        seconds = time.monotonic() - begun
+        curve = Curve(tuple(course.training), tuple(course.held_out), best, seconds)
         return _Trained(member, network, curve, forecasts)
 
-    def _epoch(
-        self, bench: Workbench, batches: Batches, *, epoch: int, number: int
-    ) -> float | None:
-        """Mean loss of one pass over the windows; None where time is up before the first one."""
-        settings, losses = self._settings, []
-        total = settings.max_epochs * self._steps_per_epoch
-        for step in range(epoch * self._steps_per_epoch, (epoch + 1) * self._steps_per_epoch):
-            if epoch == 0 and self._elapsed > 60 * settings.minutes:
-                return None
-            share = max(step / total, self._hurry(number))
-            batch, series = next(batches)
-            loss = bench.step(batch, settings.learning_rate * learning_rate_share(share))
-            if not np.isfinite(loss):
-                self._complain(batch, series, loss)
-            losses.append(loss)
-        return float(np.mean(losses))
+    def _until_stale(self, course: _Course) -> int:
+        """Learn from what lies before the held-out windows, until they get no better.
 
-    def _catch_up(
-        self, bench: Workbench, member: Member, number: int, rng: np.random.Generator
-    ) -> None:
-        """Learn from all windows, the held-out ones too, at a rate that fades out.
-
-        The newest windows say most about tomorrow, and early stopping has kept them back.
+        Returns:
+            The epoch that was best on them, whose weights are kept.
         """
-        settings = self._settings
-        steps = round(settings.catch_up * settings.max_epochs * self._steps_per_epoch)
-        with closing(self._batches(member, self._split.everything, rng)) as batches:
+        bench, epochs = course.bench, self._settings.max_epochs
+        held_out = self.held_out(course.member)
+        best, best_weights = 0, bench.model.get_weights()
+        with closing(self._batches(course, self._split.training)) as batches:
+            for epoch in range(epochs):
+                if not self._epoch(course, batches, epochs=epochs):
+                    break
+                course.held_out.append(bench.loss(held_out))
+                if course.held_out[-1] <= min(course.held_out):
+                    best, best_weights = epoch, bench.model.get_weights()
+                self._tell(course)
+                stale = epoch - best >= PATIENCE * epochs
+                if stale or self._hurry(course.number) >= 1:
+                    break
+        bench.model.set_weights(best_weights)
+        return best
+
+    def _on_everything(self, course: _Course, epochs: int) -> int:
+        """Learn from all windows for a known number of epochs.
+
+        Returns:
+            The last epoch, whose weights are kept.
+        """
+        with closing(self._batches(course, self._split.everything)) as batches:
+            for _ in range(epochs):
+                if not self._epoch(course, batches, epochs=epochs):
+                    break
+                self._tell(course)
+                if self._hurry(course.number) >= 1:
+                    break
+        return len(course.training) - 1
+
+    def _epoch(self, course: _Course, batches: Batches, *, epochs: int) -> bool:
+        """One pass over the windows; False where the budget ends within the first one."""
+        losses: list[float] = []
+        epoch, per_epoch = len(course.training), self._steps_per_epoch
+        for step in range(epoch * per_epoch, (epoch + 1) * per_epoch):
+            if epoch == 0 and self._elapsed > 60 * self._settings.minutes:
+                return False
+            share = max(step / (epochs * per_epoch), self._hurry(course.number))
+            losses.append(self._step(course, batches, learning_rate_share(share)))
+        course.training.append(float(np.mean(losses)))
+        return True
+
+    def _catch_up(self, course: _Course) -> None:
+        """Learn from all windows, the held-out ones too, at a rate that fades out."""
+        steps = round(self._settings.catch_up * len(course.held_out) * self._steps_per_epoch)
+        with closing(self._batches(course, self._split.everything)) as batches:
             for step in range(steps):
-                share = max(step / steps, self._hurry(number))
-                batch, series = next(batches)
-                rate = CATCH_UP_RATE * learning_rate_share(WARM_UP + (1 - WARM_UP) * share)
-                loss = bench.step(batch, settings.learning_rate * rate)
-                if not np.isfinite(loss):
-                    self._complain(batch, series, loss)
+                share = max(step / steps, self._hurry(course.number))
+                faded = learning_rate_share(WARM_UP + (1 - WARM_UP) * share)
+                self._step(course, batches, CATCH_UP_RATE * faded)
+
+    def _step(self, course: _Course, batches: Batches, rate: float) -> float:
+        """Learn from one batch at a share of the highest learning rate; its loss."""
+        batch, series = next(batches)
+        loss = course.bench.step(batch, self._settings.learning_rate * rate)
+        if not np.isfinite(loss):
+            self._complain(batch, series, loss)
+        return loss
 
     @property
     def _elapsed(self) -> float:
@@ -269,21 +327,27 @@ class _Run:
         share = self._settings.minutes * 60 / self._settings.members
         return ((self._elapsed - number * share) / share - FREE_TIME) / (1 - FREE_TIME)
 
-    def _progress(
-        self, number: int, training: list[float], losses: list[float], learning_rate: float
-    ) -> Progress:
-        """What there is to say after an epoch of one member."""
-        epochs = self._settings.max_epochs
-        done, total = number * epochs + len(losses), self._settings.members * epochs
-        return Progress(
-            done=done,
-            total=total,
-            loss=losses[-1],
-            seconds_left=(total - done) * self._elapsed / done,
-            member=number,
-            epoch=len(losses) - 1,
-            training_loss=training[-1],
-            learning_rate=learning_rate,
+    def _tell(self, course: _Course) -> None:
+        """Say what there is to say after an epoch."""
+        if course.listener is None:
+            return
+        members, epochs = self._settings.members, self._settings.max_epochs
+        expected = epochs
+        if not course.held_out:
+            expected = self._best_epochs[course.member.network]
+        of_member = round(epochs * len(course.training) / expected)
+        done, total = course.number * epochs + of_member, members * epochs
+        course.listener(
+            Progress(
+                done=done,
+                total=total,
+                seconds_left=(total - done) * self._elapsed / done,
+                member=course.number,
+                epoch=len(course.training) - 1,
+                training_loss=course.training[-1],
+                held_out_loss=course.held_out[-1] if course.held_out else None,
+                learning_rate=course.bench.learning_rate,
+            )
         )
 
     def _batch(self, member: Member, series: Ints, origins: Ints) -> Batch:
@@ -305,8 +369,9 @@ class _Run:
             self._settings.auxiliary_weight,
         )
 
-    def _batches(self, member: Member, origins_of: Origins, rng: np.random.Generator) -> Batches:
+    def _batches(self, course: _Course, origins_of: Origins) -> Batches:
         """Batches in the order of the draw; the next one is gathered while one is trained on."""
+        member, rng = course.member, course.rng
         with ThreadPoolExecutor(1) as pool:
             series, origins = self._draw(origins_of, rng)
             ahead = pool.submit(self._batch, member, series, origins)

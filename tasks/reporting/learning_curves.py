@@ -25,22 +25,23 @@ def summary(learned: Learned) -> str:
     """What the drawing shows, in one line.
 
     >>> summary(Learned("tcn", (Curve((0.9, 0.7), (0.8, 0.6), best=1, seconds=3.2),)))
-    '1 member, held-out loss 0.800 to 0.600 in 2 epochs, 3 s'
+    '1 member, held-out loss 0.800 to 0.600, 2 epochs, 3 s'
     """
     curves = learned.curves
-    first = sum(curve.held_out[0] for curve in curves) / len(curves)
-    best = sum(curve.held_out[curve.best] for curve in curves) / len(curves)
-    epochs = sum(len(curve.held_out) for curve in curves)
+    held = [curve for curve in curves if curve.held_out]
+    first = sum(curve.held_out[0] for curve in held) / len(held)
+    best = sum(curve.held_out[curve.best] for curve in held) / len(held)
+    epochs = sum(len(curve.training) for curve in curves)
     members = "1 member" if len(curves) == 1 else f"{len(curves)} members"
     seconds = sum(curve.seconds for curve in curves)
-    return f"{members}, held-out loss {first:.3f} to {best:.3f} in {epochs} epochs, {seconds:.0f} s"
+    return f"{members}, held-out loss {first:.3f} to {best:.3f}, {epochs} epochs, {seconds:.0f} s"
 
 
 def svg(learned: Learned) -> str:
     """Draw the curves of one forecaster as an `<svg>` element; see `drawing.to_svg`.
 
-    Solid is the loss on held-out windows, dotted that of the training; a dot marks the epoch that
-    was kept.
+    Solid is the loss on held-out windows, of the members that were held to them; dotted that of the
+    training. A dot marks the epoch that was best.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -50,13 +51,15 @@ def svg(learned: Learned) -> str:
         figure = Figure(figsize=INCHES)
         axes = figure.add_axes((0.085, 0.11, 0.89, 0.85))
         for curve in learned.curves:
-            epochs = range(1, len(curve.held_out) + 1)
+            epochs = range(1, len(curve.training) + 1)
             dots = (0, (1, 2))
             axes.plot(epochs, curve.training, c=MUTED, lw=0.8, ls=dots, clip_on=False)
+            if not curve.held_out:
+                continue
             axes.plot(epochs, curve.held_out, c=HUE, lw=1.2, alpha=0.8, clip_on=False)
             axes.plot(curve.best + 1, curve.held_out[curve.best], "o", c=INK, ms=3, clip_on=False)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        longest = max(len(curve.held_out) for curve in learned.curves)
+        longest = max(len(curve.training) for curve in learned.curves)
         axes.set_xlim(1 if longest > 1 else 0.5, longest if longest > 1 else 1.5)
         axes.margins(y=0.08)
         dress(axes)

@@ -8,7 +8,7 @@ def _progress(member, epoch):
     return Progress(
         done=1,
         total=4,
-        loss=0.5 + epoch,
+        held_out_loss=0.5 + epoch,
         seconds_left=0,
         member=member,
         epoch=epoch,

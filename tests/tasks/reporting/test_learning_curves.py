@@ -12,6 +12,7 @@ TWO = Learned(
     (
         Curve((0.9, 0.6, 0.5), (0.8, 0.5, 0.6), best=1, seconds=3.0),
         Curve((0.9, 0.7), (0.7, 0.6), best=1, seconds=2.0),
+        Curve((0.8, 0.7), (), best=1, seconds=2.0),
     ),
 )
 
@@ -40,7 +41,7 @@ def test_any_curve_can_be_drawn(curve):
 
 
 def test_the_line_below_sums_up_all_members():
-    expected = "2 members, held-out loss 0.750 to 0.550 in 5 epochs, 5 s"
+    expected = "3 members, held-out loss 0.750 to 0.550, 7 epochs, 7 s"
     assert summary(TWO) == expected
 
 
@@ -50,4 +51,4 @@ def test_what_has_no_curve_is_not_drawn():
 
 def test_the_page_shows_the_trainings_of_its_night(make_page):
     assert "Loss of tcn+transformer" in render_page(make_page(learned=(TWO,)))
-    assert "epoch that was kept" not in render_page(make_page())
+    assert "the best epoch" not in render_page(make_page())
