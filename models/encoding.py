@@ -51,6 +51,7 @@ class Seeds:
             go_backwards=backwards,
             kernel_initializer=keras.initializers.GlorotUniform(self.next()),
             recurrent_initializer=keras.initializers.Orthogonal(seed=self.next()),
+            dtype="float32",  # the only one that every fused kernel knows
             name=name,
         )
 
