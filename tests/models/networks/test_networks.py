@@ -1,13 +1,17 @@
 import dataclasses
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import models.networks
 from data_contracts.errors import SpecError
 from models.networks import GROUPS, build_network, freeze, layer_groups, network_names
 from models.settings import NetworkSettings
 
+GUIDE = Path(__file__).parents[3] / "docs" / "development.md"
 LEVELS = (0.1, 0.5, 0.9)
 SHAPES = {
     "hourly": NetworkSettings(72, 24, LEVELS, (24, 168), (0.0,), (1.0,), (0.0,), (1.0,), (3,)),
@@ -207,3 +211,21 @@ def test_an_unknown_group_is_refused_naming_those_that_exist():
 def test_an_unknown_name_is_refused_naming_those_that_exist():
     with pytest.raises(SpecError, match=r"among attention_lstm, bilstm_attention, .*got 'lstmx'"):
         build_network("lstmx", SMALL, seed=1)
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """The file that the guide shows, in a folder where networks are looked for."""
+    [source] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "example_of_the_guide.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(models.networks, "__path__", [*models.networks.__path__, str(tmp_path)])
+    return "example_of_the_guide"
+
+
+def test_the_network_that_the_guide_shows_is_found_by_name_and_forecasts(example, make_inputs):
+    assert example in network_names()
+
+    quantiles = np.asarray(build_network(example, SMALL, seed=1)(make_inputs(SMALL)))
+
+    assert quantiles.shape == (3, SMALL.horizon, len(LEVELS))
+    assert np.isfinite(quantiles).all()
