@@ -46,7 +46,7 @@ class TrainingSettings:
             keep the network usable from any.
         learning_rate: At its highest.
         scalings: Methods of `InstanceScaling`; members take them in turn.
-        contexts: Multiples of `context_length`; members take them in turn.
+        contexts: Multiples of `context_length`; they change after every round of scalings.
         catch_up: Epochs of the last phase, which learns from the held-out windows too, per epoch
             before it.
         patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
@@ -102,7 +102,9 @@ class TrainingSettings:
         ['last_season', 'last_season', 'mean_std', 'mean_std']
         """
         turn, kind = divmod(number, len(self.networks))
-        context = round(self.context_length * self.contexts[turn % len(self.contexts)])
+        round_of_scalings = turn // len(self.scalings)
+        share = self.contexts[round_of_scalings % len(self.contexts)]
+        context = round(self.context_length * share)
         return Member(
             network=self.networks[kind],
             context_length=min(max(context, self.season), longest),
