@@ -301,6 +301,16 @@ class Spec(Part):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _patch_within_context(self) -> Self:
+        length = self.training.patch_length
+        if length is not None and length > self.context_length:
+            raise ValueError(
+                f"training.patch_length: expected at most the context, {self.context_length} "
+                f"steps, got {length}"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _name_after_source(cls, fields: Any) -> Any:

@@ -95,14 +95,35 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
 def check_training(spec: Spec) -> None:
     """Refuse now what training would refuse in an hour."""
     for candidate in spec.candidates:
-        for network in candidate.split("+"):
-            check_network(network)
+        _check_candidate(candidate, spec.training.members)
     if spec.training.device == GPU:
         check_device(GPU)
     if spec.training.on == "gpu":
         raise SpecError(
             "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "
             "possible yet."
+        )
+
+
+def _check_candidate(candidate: str, members: int) -> None:
+    """Refuse networks that do not exist, are there twice, or would have no member."""
+    networks = candidate.split("+")
+    if "" in networks:
+        raise SpecError(
+            f"candidates: expected names of networks joined by +, got {candidate!r}; there is none "
+            "on one side of a +."
+        )
+    for network in networks:
+        check_network(network)
+    if len(set(networks)) < len(networks):
+        raise SpecError(
+            f"candidates: expected every network of a forecaster once, got {candidate!r}; "
+            "training.members says how many of each there are."
+        )
+    if members < len(networks):
+        raise SpecError(
+            f"training.members: expected at least {len(networks)}, one for each network of "
+            f"{candidate}, got {members}."
         )
 
 

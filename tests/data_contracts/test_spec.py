@@ -235,6 +235,10 @@ KEYS = {
         {"training": {"start_from": "champion", "freeze": ["decoder"]}},
         "training.freeze[0]: expected 'encoder', 'attention' or 'head', got 'decoder'.",
     ),
+    "patch beyond the context": (
+        {"training": {"context_length": 48, "patch_length": 49}},
+        "training.patch_length: expected at most the context, 48 steps, got 49.",
+    ),
     "warehouse": (
         {"warehouse": ""},
         "warehouse: expected text that is not empty, got ''.",

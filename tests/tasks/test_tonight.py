@@ -83,6 +83,13 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
     ("changes", "words"),
     [
         pytest.param({"candidates": ["oracle"]}, "got 'oracle'", id="unknown network"),
+        pytest.param({"candidates": ["tcn+"]}, r"joined by \+, got 'tcn\+'", id="half a fusion"),
+        pytest.param({"candidates": ["tcn+tcn"]}, r"once, got 'tcn\+tcn'", id="network twice"),
+        pytest.param(
+            {"candidates": ["tcn+transformer"], "training": {"members": 1}},
+            r"training.members: expected at least 2, .* tcn\+transformer, got 1",
+            id="network without a member",
+        ),
         pytest.param({"training": {"on": "gpu"}}, "got 'gpu'", id="no gpu worker"),
         pytest.param({"training": {"device": "gpu"}}, "sees no GPU, got 'gpu'", id="no gpu"),
     ],
