@@ -108,7 +108,7 @@ def check_training(spec: Spec) -> None:
 def _check_candidate(candidate: str, members: int) -> None:
     """Refuse networks that do not exist, are there twice, or would have no member."""
     networks = candidate.split("+")
-    if "" in networks:
+    if "+" in candidate and "" in networks:
         raise SpecError(
             f"candidates: expected names of networks joined by +, got {candidate!r}; there is none "
             "on one side of a +."

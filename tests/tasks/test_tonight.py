@@ -84,6 +84,7 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
     [
         pytest.param({"candidates": ["oracle"]}, "got 'oracle'", id="unknown network"),
         pytest.param({"candidates": ["tcn+"]}, r"joined by \+, got 'tcn\+'", id="half a fusion"),
+        pytest.param({"candidates": [""]}, "networks among .*, got ''", id="network without name"),
         pytest.param({"candidates": ["tcn+tcn"]}, r"once, got 'tcn\+tcn'", id="network twice"),
         pytest.param(
             {"candidates": ["tcn+transformer"], "training": {"members": 1}},
