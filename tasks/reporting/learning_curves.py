@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from models.curves import Curve
 from tasks.reporting.drawing import HUE, INK, MUTED, RC, dress, to_svg
+from tasks.reporting.formats import count
 
 INCHES = (4.6, 2.05)
 
@@ -31,16 +32,16 @@ def summary(learned: Learned) -> str:
     held = [curve for curve in curves if curve.held_out]
     first = sum(curve.held_out[0] for curve in held) / len(held)
     best = sum(curve.held_out[curve.best] for curve in held) / len(held)
-    epochs = sum(len(curve.training) for curve in curves)
-    members = "1 member" if len(curves) == 1 else f"{len(curves)} members"
+    epochs = count(sum(len(curve.training) for curve in curves), "epoch")
+    members = count(len(curves), "member")
     seconds = sum(curve.seconds for curve in curves)
-    return f"{members}, held-out loss {first:.3f} to {best:.3f}, {epochs} epochs, {seconds:.0f} s"
+    return f"{members}, held-out loss {first:.3f} to {best:.3f}, {epochs}, {seconds:.0f} s"
 
 
 def svg(learned: Learned) -> str:
     """Draw the curves of one forecaster as an `<svg>` element; see `drawing.to_svg`.
 
-    Solid is the loss on held-out windows, of the members that were held to them; dotted that of the
+    Solid is the loss on held-out windows, of the members that were held to them; dashed that of the
     training. A dot marks the epoch that was best.
     """
     from matplotlib import rc_context
@@ -52,8 +53,10 @@ def svg(learned: Learned) -> str:
         axes = figure.add_axes((0.085, 0.11, 0.89, 0.85))
         for curve in learned.curves:
             epochs = range(1, len(curve.training) + 1)
-            dots = (0, (1, 2))
-            axes.plot(epochs, curve.training, c=MUTED, lw=0.8, ls=dots, clip_on=False)
+            dashes = (0, (3, 2))
+            axes.plot(epochs, curve.training, c=MUTED, lw=1, ls=dashes, clip_on=False)
+            if len(epochs) == 1:  # as of a warm start: no line to see
+                axes.plot(1, curve.training[0], "_", c=MUTED, ms=8, clip_on=False)
             if not curve.held_out:
                 continue
             axes.plot(epochs, curve.held_out, c=HUE, lw=1.2, alpha=0.8, clip_on=False)

@@ -40,6 +40,19 @@ def test_any_curve_can_be_drawn(curve):
     assert "nan" not in drawing
 
 
+def test_the_training_loss_of_a_single_epoch_can_be_seen():
+    once = Curve((0.5,), (), best=0, seconds=1.0)
+    one, two = (svg(Learned("tcn", (once,) * members)).count("<use") for members in (1, 2))
+
+    assert two == one + 1
+
+
+def test_one_is_said_in_the_singular():
+    once = Learned("tcn", (Curve((0.3,), (0.3,), best=0, seconds=1.0),))
+
+    assert summary(once) == "1 member, held-out loss 0.300 to 0.300, 1 epoch, 1 s"
+
+
 def test_the_line_below_sums_up_all_members():
     expected = "3 members, held-out loss 0.750 to 0.550, 7 epochs, 7 s"
     assert summary(TWO) == expected
