@@ -11,7 +11,7 @@ class Member:
         network: Name of the network.
         context_length: Steps that it reads, `L`.
         scaling: Method of `InstanceScaling`.
-        seed: Where its weights and its batches start.
+        seed: Where its weights start.
     """
 
     network: str
@@ -162,7 +162,7 @@ class NetworkSettings:
     def shape(self) -> "NetworkSettings":
         """The same without what networks of one shape differ in: constants that are weights.
 
-        Scales of auxiliary covariates stay, because they are units of the loss as well.
+        Those of auxiliary covariates stay, because heads and loss use them as they are.
 
         >>> sizes = NetworkSettings(336, 24, (0.5,), (24,), past_means=(7.1,), past_scales=(3.2,))
         >>> sizes.shape.past_means, sizes.shape.past_scales
@@ -170,7 +170,10 @@ class NetworkSettings:
         """
         return replace(
             self,
-            past_means=(0.0,) * len(self.past_means),
+            past_means=tuple(
+                mean if column in self.auxiliary else 0.0
+                for column, mean in enumerate(self.past_means)
+            ),
             past_scales=tuple(
                 scale if column in self.auxiliary else 1.0
                 for column, scale in enumerate(self.past_scales)

@@ -11,7 +11,7 @@ from models.networks import build_network
 from models.persistence import load_forecaster
 from models.settings import NetworkSettings, TrainingSettings
 from models.training import train
-from models.workbench import Batch, Workbench
+from models.workbench import Batch, Workbench, workbench
 
 CUTOFF, HORIZON, TRAIN_UNTIL = 1000, 6, 980
 SETTINGS = TrainingSettings(
@@ -22,6 +22,7 @@ SETTINGS = TrainingSettings(
     season_lengths=(6, 12),
     members=2,
     max_epochs=1,
+    minutes=1000,
     units=8,
     num_heads=2,
     batch_size=16,
@@ -189,10 +190,13 @@ def batch():
 def test_where_the_context_has_no_unit_they_are_forecast_in_their_usual_one(batch, seen, level):
     sizes = dataclasses.replace(SIZES, past_means=(0.3,), past_scales=(0.001,), auxiliary=(0,))
     past = np.full((4, 24, 1), seen, np.float32)
+    network = build_network("attention_lstm", sizes, seed=1)
 
-    _, quantiles = build_network("attention_lstm", sizes, seed=1)(batch.arrays | {"past": past})
+    with workbench("attention_lstm", sizes, Device()) as bench:
+        bench.put(network)
+        quantiles = bench.predict_auxiliary(batch.arrays | {"past": past})
 
-    np.testing.assert_allclose(np.asarray(quantiles), level, atol=0.005)
+    np.testing.assert_allclose(quantiles, level, atol=0.005)
 
 
 @pytest.fixture(scope="module")
