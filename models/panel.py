@@ -64,6 +64,10 @@ class Panel:
         """Slot of the first row of each series, shape `(S,)`."""
         return self.cutoff_slot + 1 - self.lengths
 
+    def lengths_until(self, slot: int) -> Ints:
+        """Steps of history per series up to and including one slot, shape `(S,)`."""
+        return np.maximum(self.lengths - (self.cutoff_slot - slot), 0)
+
     def rows(self, series: Ints, slots: Ints) -> Ints:
         """Flat row of each slot; outside `indptr` bounds where the series has no such row.
 

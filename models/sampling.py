@@ -70,7 +70,7 @@ def split_origins(panel: Panel, settings: TrainingSettings, train_until: int) ->
         RefusedError: If no series has a window that ends by `train_until`.
     """
     horizon, stride = settings.horizon, settings.season
-    lengths = lengths_until(panel, train_until)
+    lengths = panel.lengths_until(train_until)
     least = np.minimum(settings.context_length, np.maximum(stride, lengths // 2))
     first = panel.first_slots + least - 1
     last = train_until - horizon
@@ -93,8 +93,3 @@ def split_origins(panel: Panel, settings: TrainingSettings, train_until: int) ->
     if len(usable) > MAX_HELD_OUT_WINDOWS:
         usable = np.sort(rng.choice(usable, MAX_HELD_OUT_WINDOWS, replace=False))
     return Split(training, everything, (series[usable], origins[usable]))
-
-
-def lengths_until(panel: Panel, slot: int) -> Ints:
-    """Steps of history per series up to and including one slot, shape `(S,)`."""
-    return np.maximum(panel.lengths - (panel.cutoff_slot - slot), 0)

@@ -15,9 +15,8 @@ def series_scales(panel: Panel, season_length: int, train_until: int) -> Floats:
         Positive, shape `(S,)`.
     """
     scales = np.ones(panel.num_series, np.float32)
-    for series in range(panel.num_series):
-        y = panel.history(series)
-        y = np.asarray(y[: len(y) - (panel.cutoff_slot - train_until)], np.float64)
+    for series, length in enumerate(panel.lengths_until(train_until)):
+        y = np.asarray(panel.history(series)[:length], np.float64)
         y = np.where(np.isfinite(y), y, np.nan)
         size = np.nanmean(np.abs(y)) if np.isfinite(y).any() else 0.0
         change = np.abs(y[season_length:] - y[:-season_length])

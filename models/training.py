@@ -17,7 +17,7 @@ from models.learning_rate import WARM_UP, learning_rate_share
 from models.networks import build_network, check_network
 from models.neural import NeuralForecaster
 from models.panel import Floats, Ints, Panel
-from models.sampling import Origins, lengths_until, split_origins
+from models.sampling import Origins, split_origins
 from models.series_scales import series_scales
 from models.settings import Member, NetworkSettings, TrainingSettings
 from models.support import Support
@@ -175,7 +175,7 @@ class _Run:
         self._settings = settings
         self._anchor = train_until
         self._split = split_origins(panel, settings, train_until)
-        self._longest = int(lengths_until(panel, train_until).max())
+        self._longest = int(panel.lengths_until(train_until).max())
         if settings.context_length > self._longest:
             raise RefusedError(
                 f"training.context_length: expected at most the longest history, {self._longest} "
@@ -183,9 +183,12 @@ class _Run:
             )
         self._start = start
         # Codes and units of a start stay, because its weights have learned to read them.
-        self.features = start.features if start else Features.of(panel)
+        learned = self._split.everything.counts > 0
+        self.features = start.features if start else Features.of(panel, learned, until=train_until)
         self.sizes = (
-            start.sizes if start else _network_settings(panel, settings, self.features, train_until)
+            replace(start.sizes, dropout=settings.dropout)
+            if start
+            else _network_settings(panel, settings, self.features, train_until)
         )
         self._weights = np.reciprocal(
             series_scales(panel, settings.season_lengths[-1], train_until)
@@ -263,12 +266,14 @@ class _Run:
             for epoch in range(epochs):
                 if not self._epoch(course, batches, epochs=epochs):
                     break
-                course.held_out.append(bench.loss(held_out))
+                loss = bench.loss(held_out)
+                self._check(loss, held_out, self._split.held_out[0])
+                course.held_out.append(loss)
                 if course.held_out[-1] <= min(course.held_out):
                     best, best_weights = epoch, bench.model.get_weights()
                 self._tell(course)
                 stale = epoch - best >= PATIENCE * epochs
-                if stale or self._hurry(course.number) >= 1:
+                if stale or self._spent(course):
                     break
         bench.model.set_weights(best_weights)
         return best
@@ -284,17 +289,22 @@ class _Run:
                 if not self._epoch(course, batches, epochs=epochs):
                     break
                 self._tell(course)
-                if self._hurry(course.number) >= 1:
+                if self._spent(course):
                     break
         return len(course.training) - 1
 
     def _epoch(self, course: _Course, batches: Batches, *, epochs: int) -> bool:
-        """One pass over the windows; False where the budget ends within the first one."""
+        """One pass over the windows; False where the budget ends within the first one.
+
+        A later one is cut short where the member's time is over.
+        """
         losses: list[float] = []
         epoch, per_epoch = len(course.training), self._steps_per_epoch
         for step in range(epoch * per_epoch, (epoch + 1) * per_epoch):
             if epoch == 0 and self._elapsed > 60 * self._settings.minutes:
                 return False
+            if losses and epoch > 0 and self._spent(course):
+                break
             share = max(step / (epochs * per_epoch), self._hurry(course.number))
             losses.append(self._step(course, batches, learning_rate_share(share)))
         course.training.append(float(np.mean(losses)))
@@ -305,6 +315,8 @@ class _Run:
         steps = round(self._settings.catch_up * len(course.held_out) * self._steps_per_epoch)
         with closing(self._batches(course, self._split.everything)) as batches:
             for step in range(steps):
+                if self._spent(course):
+                    break
                 share = max(step / steps, self._hurry(course.number))
                 faded = learning_rate_share(WARM_UP + (1 - WARM_UP) * share)
                 self._step(course, batches, CATCH_UP_RATE * faded)
@@ -313,8 +325,7 @@ class _Run:
         """Learn from one batch at a share of the highest learning rate; its loss."""
         batch, series = next(batches)
         loss = course.bench.step(batch, self._settings.learning_rate * rate)
-        if not np.isfinite(loss):
-            self._complain(batch, series, loss)
+        self._check(loss, batch, series)
         return loss
 
     @property
@@ -326,6 +337,10 @@ class _Run:
         """Share of the schedule that the clock asks for; 0 or less where there is time enough."""
         share = self._settings.minutes * 60 / self._settings.members
         return ((self._elapsed - number * share) / share - FREE_TIME) / (1 - FREE_TIME)
+
+    def _spent(self, course: _Course) -> bool:
+        """Whether the time of a member is over, after which it would learn at a rate of zero."""
+        return self._hurry(course.number) >= 1
 
     def _tell(self, course: _Course) -> None:
         """Say what there is to say after an epoch."""
@@ -387,7 +402,10 @@ class _Run:
         aligned = origins_of.align(series, origins, anchor=self._anchor, every=settings.season)
         return series, np.where(rng.random(size) < settings.aligned_share, aligned, origins)
 
-    def _complain(self, batch: Batch, series: Ints, loss: float) -> None:
+    def _check(self, loss: float, batch: Batch, series: Ints) -> None:
+        """Stop at a loss that is not finite, and name the series that is the likeliest cause."""
+        if np.isfinite(loss):
+            return
         values = np.abs(np.concatenate([batch.arrays["context"], batch.target], axis=1))
         worst = int(series[np.argmax(np.fmax.reduce(values, axis=1))])
         raise NightcastError(

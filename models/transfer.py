@@ -6,7 +6,6 @@ from typing import Final
 from models.calendar_features import cycles_shown
 from models.neural import NeuralForecaster
 from models.panel import Panel
-from models.sampling import lengths_until
 from models.settings import TrainingSettings
 
 # Measured a week after the start, on the sample: a twentieth of the epochs came to the WQL of a
@@ -62,7 +61,7 @@ def why_not(
     return (
         _later(start, panel, train_until)
         or _other_settings(start, panel, settings, train_until)
-        or _other_columns(start, panel)
+        or _other_columns(start, panel, train_until)
     )
 
 
@@ -87,7 +86,7 @@ def _other_settings(
             return f"its {field.name} is {had} instead of {asked}"
     if len(start.members) < settings.members:
         return f"its training ended after {len(start.members)} of {settings.members} members"
-    longest = int(lengths_until(panel, train_until).max(initial=0))
+    longest = int(panel.lengths_until(train_until).max(initial=0))
     for number, member in enumerate(start.members):
         length = settings.member(number, longest=longest).context_length
         if member.context_length != length:
@@ -95,7 +94,7 @@ def _other_settings(
     return ""
 
 
-def _other_columns(start: NeuralForecaster, panel: Panel) -> str:
+def _other_columns(start: NeuralForecaster, panel: Panel, train_until: int) -> str:
     present = {"past": panel.past_names, "known": panel.known_names, "static": panel.static_names}
     for role, names in start.covariates.items():
         if set(names) != set(present[role]):
@@ -103,7 +102,7 @@ def _other_columns(start: NeuralForecaster, panel: Panel) -> str:
                 f"its {role} covariates are {', '.join(names) or 'none'} instead of "
                 f"{', '.join(present[role]) or 'none'}"
             )
-    shown = cycles_shown(panel.grid, int(panel.lengths.max()))
+    shown = cycles_shown(panel.grid, int(panel.lengths_until(train_until).max(initial=0)))
     for cycle in shown:
         if cycle not in start.features.cycles:
             return f"the history shows the cycle of a {cycle} by now, which it does not read"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import SpecError
 from models.calendar_features import HARMONICS, CalendarTable, cycles_shown
-from models.panel import Floats, Ints, Panel
+from models.panel import Bools, Floats, Ints, Panel
 from models.windows import Windows, gather
 
 Arrays = dict[str, NDArray[Any]]
@@ -32,16 +32,24 @@ class Features:
     vocabularies: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, panel: Panel) -> "Features":
-        """All covariates of a panel, and the cycles that it is long enough to show."""
+    def of(cls, panel: Panel, learned: Bools, *, until: int) -> "Features":
+        """All covariates of a panel, and the cycles and texts that training meets.
+
+        Args:
+            panel: What is trained on.
+            learned: Series that windows can be drawn from, shape `(S,)`. A text of others alone has
+                no code, so that the unknown serves them and not a vector that never learned.
+            until: Slot of the last step that training may see.
+        """
+        met = panel.static[learned]
         columns = range(len(panel.static_names))
         return cls(
             past_names=panel.past_names,
             known_names=panel.known_names,
             static_names=panel.static_names,
-            cycles=cycles_shown(panel.grid, int(panel.lengths.max())),
+            cycles=cycles_shown(panel.grid, int(panel.lengths_until(until).max())),
             vocabularies=tuple(
-                tuple(str(text) for text in np.unique(panel.static[:, at])) for at in columns
+                tuple(str(text) for text in np.unique(met[:, at])) for at in columns
             ),
         )
 

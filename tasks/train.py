@@ -109,9 +109,7 @@ def starts_tonight(tonight: Tonight, panel: Panel, *, train_until: int) -> dict[
 
 
 def _longest(panel: Panel, train_until: int) -> int:
-    from models.sampling import lengths_until
-
-    return int(lengths_until(panel, train_until).max(initial=0))
+    return int(panel.lengths_until(train_until).max(initial=0))
 
 
 def _failure(network: str, error: object) -> str:

@@ -15,6 +15,11 @@ def test_lengths_count_the_steps_up_to_the_cutoff(panel):
     np.testing.assert_array_equal(panel.first_slots, [98, 100, 97])
 
 
+@pytest.mark.parametrize(("slot", "lengths"), [(100, [3, 1, 4]), (98, [1, 0, 2]), (90, [0, 0, 0])])
+def test_lengths_until_a_slot_count_the_steps_up_to_it(panel, slot, lengths):
+    np.testing.assert_array_equal(panel.lengths_until(slot), lengths)
+
+
 def test_a_history_ends_at_the_cutoff(panel):
     np.testing.assert_array_equal(panel.history(0), [1, 2, 3])
     np.testing.assert_array_equal(panel.history(2), [5, np.nan, 6, 7])

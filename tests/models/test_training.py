@@ -1,9 +1,11 @@
 import dataclasses
 import hashlib
+import itertools
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,20 +117,40 @@ def test_progress_counts_the_epochs_of_all_members(panel):
     assert seen[-1].seconds_left == 0
 
 
-def test_a_budget_that_ends_within_the_first_pass_is_refused(panel):
-    settings = dataclasses.replace(SETTINGS, minutes=1e-6)
+@pytest.fixture
+def seconds(monkeypatch):
+    """A clock that goes on by a second whenever training looks at it; counts from 0."""
+    clock = itertools.count()
+    monkeypatch.setattr("models.training.time", SimpleNamespace(monotonic=clock.__next__))
+    return clock
 
-    with pytest.raises(RefusedError, match="time for one pass over 64 windows, got 1e-06 minutes"):
+
+def test_a_budget_that_ends_within_the_first_pass_is_refused(panel, seconds):
+    settings = dataclasses.replace(SETTINGS, minutes=0.01)
+
+    with pytest.raises(RefusedError, match="time for one pass over 64 windows, got 0.01 minutes"):
         train(panel, settings, train_until=CUTOFF)
 
 
-def test_a_spent_budget_ends_the_training_with_a_usable_forecaster(panel):
-    seen = []
-    settings = dataclasses.replace(SETTINGS, minutes=0.12, max_epochs=10000, members=2)
+def test_a_member_that_finds_no_time_left_is_left_out(panel, seconds):
+    settings = dataclasses.replace(SETTINGS, minutes=0.25, members=5)
 
-    forecaster = train(panel, settings, train_until=CUTOFF, progress=seen.append)
+    forecaster = train(panel, settings, train_until=CUTOFF)
 
-    assert 1 <= len(seen) < 20000
+    assert 1 <= len(forecaster.members) < 5
+    assert np.isfinite(_forecast(forecaster, panel)).all()
+
+
+@pytest.mark.parametrize("combine", ["median", "weights"])
+def test_the_budget_is_kept_whatever_is_left_to_learn(panel, seconds, combine):
+    settings = dataclasses.replace(
+        SETTINGS, minutes=5, max_epochs=100, windows_per_epoch=4096, members=2, combine=combine
+    )
+
+    forecaster = train(panel, settings, train_until=CUTOFF)
+
+    assert next(seconds) < 5 * 60 + 20
+    assert len(forecaster.members) == 2
     assert np.isfinite(_forecast(forecaster, panel)).all()
 
 
@@ -207,6 +229,14 @@ def test_a_loss_that_is_not_finite_names_the_series(panel):
             dataclasses.replace(SETTINGS, windows_per_epoch=512, max_epochs=5),
             train_until=CUTOFF,
         )
+
+
+def test_a_held_out_loss_that_is_not_finite_names_the_series(panel):
+    y = panel.y.copy()
+    y[panel.indptr[3] - HORIZON - 1] = np.inf
+
+    with pytest.raises(NightcastError, match="loss became .*'series-0002'; check its values"):
+        train(dataclasses.replace(panel, y=y), SETTINGS, train_until=CUTOFF)
 
 
 def test_an_unknown_network_is_refused_before_anything_is_read(panel):

@@ -27,13 +27,17 @@ def panel(make_panel):
     )
 
 
+def _features(panel, learned=True):
+    return Features.of(panel, np.full(panel.num_series, learned), until=1000)
+
+
 def _read(panel, features, series=(0, 1, 1), origins=(900, 1000, 997)):
     reader = WindowReader(panel, features, context_length=CONTEXT, horizon=HORIZON)
     return reader.read(np.array(series), np.array(origins))
 
 
 def test_calendar_comes_before_the_known_covariates(panel):
-    arrays, windows = _read(panel, Features.of(panel))
+    arrays, windows = _read(panel, _features(panel))
 
     slots = np.arange(900 - CONTEXT + 1, 900 + HORIZON + 1)
     waves = calendar_features(panel.grid, slots, ("day", "week"))
@@ -43,7 +47,7 @@ def test_calendar_comes_before_the_known_covariates(panel):
 
 
 def test_covariates_are_found_by_name_wherever_they_lie_in_another_panel(panel):
-    features = Features.of(panel)
+    features = _features(panel)
     turned = dataclasses.replace(
         panel,
         past=panel.past[:, ::-1],
@@ -63,7 +67,7 @@ def test_covariates_are_found_by_name_wherever_they_lie_in_another_panel(panel):
 
 
 def test_auxiliary_targets_are_found_by_name_and_are_no_inputs(panel):
-    features = Features.of(panel)
+    features = _features(panel)
     sizes = {"context_length": CONTEXT, "horizon": HORIZON}
     windows = np.array([0, 1]), np.array([900, 997])
 
@@ -79,7 +83,7 @@ def test_auxiliary_targets_are_found_by_name_and_are_no_inputs(panel):
 
 @pytest.mark.parametrize("role", ["past", "known", "static"])
 def test_a_covariate_that_the_panel_lacks_is_named(panel, role):
-    features = Features.of(panel)
+    features = _features(panel)
     names = getattr(panel, f"{role}_names")
     poorer = dataclasses.replace(
         panel, **{role: getattr(panel, role)[:, 1:], f"{role}_names": names[1:]}
@@ -90,7 +94,7 @@ def test_a_covariate_that_the_panel_lacks_is_named(panel, role):
 
 
 def test_a_static_value_that_training_did_not_see_is_unknown(panel):
-    features = Features.of(panel)
+    features = _features(panel)
     other = dataclasses.replace(panel, static=np.array([["JFK", "AA"], ["LGA", "UA"]]))
 
     arrays, _ = _read(other, features)
@@ -98,10 +102,23 @@ def test_a_static_value_that_training_did_not_see_is_unknown(panel):
     np.testing.assert_array_equal(arrays["static"], [[2, 1], [0, 2], [0, 2]])
 
 
+def test_a_text_that_no_window_shows_to_training_is_unknown_too(panel):
+    arrays, _ = _read(panel, _features(panel, [True, False]))
+
+    np.testing.assert_array_equal(arrays["static"], [[1, 1], [0, 0], [0, 0]])
+
+
+def test_a_cycle_that_shows_only_after_the_end_of_training_is_not_read(panel):
+    learned = np.ones(panel.num_series, bool)
+
+    assert Features.of(panel, learned, until=1000).cycles == ("day", "week")
+    assert Features.of(panel, learned, until=900).cycles == ("day",)
+
+
 def test_inputs_without_columns_are_left_out(make_panel):
     panel = make_panel([np.arange(30.0)], horizon=HORIZON)
 
-    arrays, _ = _read(panel, Features.of(panel), series=[0], origins=[1000])
+    arrays, _ = _read(panel, _features(panel), series=[0], origins=[1000])
 
     # Thirty hours show a day once and no week twice: no calendar either.
     assert sorted(arrays) == ["context", "observed"]
