@@ -32,6 +32,7 @@ QUICK = TrainingSettings(
     season_lengths=(6,),
     members=2,
     max_epochs=1,
+    minutes=1000,
     units=8,
     num_heads=2,
     batch_size=16,

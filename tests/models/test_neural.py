@@ -19,6 +19,7 @@ SETTINGS = TrainingSettings(
     season_lengths=(6,),
     members=3,
     max_epochs=1,
+    minutes=1000,
     units=8,
     num_heads=2,
     batch_size=16,

@@ -18,6 +18,7 @@ SETTINGS = TrainingSettings(
     season_lengths=(6, 12),
     members=1,
     max_epochs=4,
+    minutes=1000,
     units=8,
     num_heads=2,
     batch_size=16,

@@ -21,6 +21,7 @@ SETTINGS = TrainingSettings(
     season_lengths=(6,),
     members=1,
     max_epochs=1,
+    minutes=1000,
     units=8,
     num_heads=2,
     batch_size=16,

@@ -16,7 +16,7 @@ from tasks.train import train_challenger, train_challengers, training_settings, 
 
 QUICK = {
     "season_lengths": [24],
-    "training": {"context_length": 48, "members": 1, "max_epochs": 1},
+    "training": {"context_length": 48, "members": 1, "max_epochs": 1, "minutes": 1000},
 }
 ORIGINS = np.array([10, 34])
 NOBODY = Service(champion=None, pointer=None, overtaken=False)
