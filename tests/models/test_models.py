@@ -27,6 +27,7 @@ SETTINGS = TrainingSettings(
     num_heads=2,
     batch_size=16,
     windows_per_epoch=32,
+    scalings=("last_season",),  # each other one compiles another model
     auxiliary=("pressure", "temp"),
 )
 SIZES = NetworkSettings(

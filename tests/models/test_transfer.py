@@ -23,6 +23,7 @@ SETTINGS = TrainingSettings(
     num_heads=2,
     batch_size=16,
     windows_per_epoch=64,
+    scalings=("last_season",),  # each other one compiles another model
 )
 
 
