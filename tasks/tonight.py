@@ -12,7 +12,7 @@ from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
 from data_contracts.spec import NO_START, Spec, load_spec
 from data_contracts.vocabulary import CHAMPION
-from models.device import GPU, check_device
+from models.device import check_device
 from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
@@ -96,8 +96,7 @@ def check_training(spec: Spec) -> None:
     """Refuse now what training would refuse in an hour."""
     for candidate in spec.candidates:
         _check_candidate(candidate, spec.training.members)
-    if spec.training.device == GPU:
-        check_device(GPU)
+    check_device(spec.training.device)
     if spec.training.on == "gpu":
         raise SpecError(
             "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "
