@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 
 from benchmarks import report
 from benchmarks.peers import desk
-from benchmarks.peers.job import Job, Outcome
+from benchmarks.peers.job import Job, Outcome, cpu_seconds
+from benchmarks.protocols import sample
 from benchmarks.report import Figure
 from data_contracts.spec import DECILES, parse_spec
 from models.panel import Panel
@@ -41,6 +42,9 @@ HORIZON, CONTEXT, SEASONS = 48, 336, (24, 168)
 SPEED_UPS = {1: 8.0, 24: 60.0}  # by patch length: times the windows per second of the peer
 INFERENCE_SECONDS = 10.0
 GROWTH = 1.0  # MB per training
+WARM_SHARE = 0.1  # of the processor time of a training from scratch
+WARM_WQL = 1.01  # per WQL of a training from scratch
+WEEK = 168
 HIDE_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 
@@ -83,6 +87,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nightcast-training-") as name:
         folder = Path(name)
         figures = [*_speed(folder, size), *_inference(folder, size), *_memory(folder, size)]
+        figures += _warm_start(size)
         if num_gpus:
             figures += _speed_on_gpu(folder, size)
     title = "training" if num_gpus else "training, no GPU could be had"
@@ -164,6 +169,19 @@ def _memory(folder: Path, size: Size) -> list[Figure]:
     growth = (megabytes[-1] - megabytes[0]) / (size.trainings[-1] - size.trainings[0])
     target = GROWTH if size is FULL else None  # the first trainings fill caches
     return [*figures, Figure("growth per training", growth, "MB", target)]
+
+
+def _warm_start(size: Size) -> list[Figure]:
+    """A training that goes on from a model one week older, beside one from scratch."""
+    members = 3 if size is FULL else 1
+    warm, scratch, warm_wql, scratch_wql = _apart(partial(warm_start, members), HIDE_GPU)
+    name = "from scratch"
+    return [
+        Figure("warm start on the sample", warm, "CPU s", None, scratch, name),
+        Figure("its share of scratch", warm / scratch, "", WARM_SHARE),
+        Figure("its WQL, 28 unseen origins", warm_wql, "", None, scratch_wql, name),
+        Figure("WQL per WQL from scratch", warm_wql / scratch_wql, "", WARM_WQL),
+    ]
 
 
 def write_rows(path: Path, *, num_series: int, steps: int) -> Path:
@@ -266,6 +284,29 @@ def resident_megabytes(rows: Path, trainings: tuple[int, ...]) -> list[float]:
             pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
             megabytes.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
     return megabytes
+
+
+def warm_start(members: int) -> tuple[float, float, float, float]:
+    """Processor seconds of a warm start and of a training from scratch, and the WQL of both.
+
+    The model that is started from comes first, so that both find their shapes compiled.
+    """
+    from models.training import train
+    from tasks.train import training_settings as of_the_spec
+
+    desk.KEPT.mkdir(exist_ok=True)
+    protocol = sample(desk.KEPT, origins=28)
+    panel, until = protocol.panel, int(protocol.origins[0])
+    settings = of_the_spec(protocol.tonight, "multihead_lstm", longest=int(panel.lengths.max()))
+    settings = replace(settings, members=members, minutes=600)
+    start = train(panel, settings, train_until=until - WEEK)
+    seconds, scores = [], []
+    for origin in (start, None):
+        begun = cpu_seconds()
+        forecaster = train(panel, settings, train_until=until, start=origin)
+        seconds.append(cpu_seconds() - begun)
+        scores.append(protocol.score(forecaster).wql)
+    return seconds[0], seconds[1], scores[0], scores[1]
 
 
 def count_gpus() -> int:
