@@ -76,7 +76,7 @@ class TrainingSettings:
     aligned_share: float = 0.8
     learning_rate: float = 3e-3
     scalings: tuple[str, ...] = ("last_season", "mean_std")
-    contexts: tuple[float, ...] = (1.0,)
+    contexts: tuple[float, ...] = (1.0, 2.0)
     combine: str = "median"
     catch_up: float = 0.25
     patch: int | None = None

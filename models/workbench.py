@@ -19,7 +19,7 @@ from models.panel import Floats
 from models.settings import NetworkSettings
 from models.window_inputs import Arrays
 
-MOST_KEPT = 8  # compiled models; a night needs one per network, scaling and context
+MOST_KEPT = 24  # compiled models; a night needs one per network, scaling and context
 _Key = tuple[str, NetworkSettings, Device, tuple[str, ...]]
 _KEPT: OrderedDict[_Key, "Workbench"] = OrderedDict()
 _LOCK = threading.RLock()
