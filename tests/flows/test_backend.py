@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so their children.
 RUN = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from flows.backend import reporting
 with reporting(verbose=False):
     print(os.environ["PREFECT_API_URL"], flush=True)
