@@ -218,7 +218,7 @@ def _train(protocol: Protocol, network: str, *, quick: bool) -> tuple[Row, Forec
 
     longest = int(protocol.panel.lengths.max())
     settings = training_settings(protocol.tonight, network, longest=longest)
-    families = 1 + network.count("+")
+    families = len(settings.networks)
     if quick:
         settings = dataclasses.replace(settings, members=families, max_epochs=2)
     elif families > 1:

@@ -33,6 +33,7 @@ from benchmarks.peers.job import Job, Outcome, cpu_seconds
 from benchmarks.protocols import sample
 from benchmarks.report import Figure
 from data_contracts.spec import DECILES, parse_spec
+from models.device import num_gpus
 from models.panel import Panel
 from models.settings import TrainingSettings
 
@@ -83,14 +84,14 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     size = QUICK if options.quick else FULL
-    num_gpus = _apart(count_gpus, {})
+    gpus = _apart(num_gpus, {})
     with tempfile.TemporaryDirectory(prefix="nightcast-training-") as name:
         folder = Path(name)
         figures = [*_speed(folder, size), *_inference(folder, size), *_memory(folder, size)]
         figures += _warm_start(size)
-        if num_gpus:
+        if gpus:
             figures += _speed_on_gpu(folder, size)
-    title = "training" if num_gpus else "training, no GPU could be had"
+    title = "training" if gpus else "training, no GPU could be had"
     return report.publish(title, figures, as_json=options.json)
 
 
@@ -307,13 +308,6 @@ def warm_start(members: int) -> tuple[float, float, float, float]:
         seconds.append(cpu_seconds() - begun)
         scores.append(protocol.score(forecaster).wql)
     return seconds[0], seconds[1], scores[0], scores[1]
-
-
-def count_gpus() -> int:
-    """GPUs that the backend sees."""
-    import tensorflow as tf
-
-    return len(tf.config.list_physical_devices("GPU"))
 
 
 def _apart(work: Callable[[], Any], environment: dict[str, str]) -> Any:

@@ -7,7 +7,6 @@ import numpy as np
 from models.panel import Floats
 from models.scores import Doubles
 
-MEDIAN: Final = "median"
 WEIGHTS: Final = "weights"
 ROUNDS = 300
 RATE = 0.3

@@ -3,6 +3,15 @@
 from dataclasses import dataclass, replace
 
 
+def networks_in(name: str) -> tuple[str, ...]:
+    """Names of the networks that a forecaster is made of.
+
+    >>> networks_in("tcn+transformer")
+    ('tcn', 'transformer')
+    """
+    return tuple(name.split("+"))
+
+
 @dataclass(frozen=True)
 class Member:
     """One of the networks that a forecaster is made of.
@@ -88,7 +97,7 @@ class TrainingSettings:
     @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks that take turns."""
-        return tuple(self.network.split("+"))
+        return networks_in(self.network)
 
     def member(self, number: int, *, longest: int) -> Member:
         """What is special about one of the members.

@@ -14,6 +14,7 @@ from data_contracts.spec import NO_START, Spec, load_spec
 from data_contracts.vocabulary import CHAMPION
 from models.device import check_device
 from models.networks import check_network
+from models.settings import networks_in
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
 from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
@@ -106,8 +107,8 @@ def check_training(spec: Spec) -> None:
 
 def _check_candidate(candidate: str, members: int) -> None:
     """Refuse networks that do not exist, are there twice, or would have no member."""
-    networks = candidate.split("+")
-    if "+" in candidate and "" in networks:
+    networks = networks_in(candidate)
+    if len(networks) > 1 and "" in networks:
         raise SpecError(
             f"candidates: expected names of networks joined by +, got {candidate!r}; there is none "
             "on one side of a +."
