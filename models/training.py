@@ -240,10 +240,9 @@ class _Run:
         with bench:
             bench.start(network)
             if settings.combine == WEIGHTS or member.network not in self._best_epochs:
-                held_out = self.held_out(member)
-                best = self._until_stale(course, held_out)
+                best = self._until_stale(course)
                 if settings.combine == WEIGHTS:
-                    forecasts = bench.predict(held_out.arrays)
+                    forecasts = bench.predict(self.held_out(member).arrays)
                 self._catch_up(course)
             else:
                 best = self._on_everything(course, self._best_epochs[member.network])
@@ -255,13 +254,14 @@ class _Run:
         curve = Curve(tuple(course.training), tuple(course.held_out), best, seconds)
         return _Trained(member, network, curve, forecasts)
 
-    def _until_stale(self, course: _Course, held_out: Batch) -> int:
+    def _until_stale(self, course: _Course) -> int:
         """Learn from what lies before the held-out windows, until they get no better.
 
         Returns:
             The epoch that was best on them, whose weights are kept.
         """
         bench, epochs = course.bench, self._settings.max_epochs
+        held_out = self.held_out(course.member)
         best, best_weights = 0, bench.model.get_weights()
         with closing(self._batches(course, self._split.training)) as batches:
             for epoch in range(epochs):
