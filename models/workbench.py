@@ -82,7 +82,9 @@ class Workbench:
             self._inside.append(stack.pop_all())
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # TensorFlow may have been stopped while it held a lock of the model
+            _throw_away(self)
         self._inside.pop().close()
 
     def put(self, network: Any) -> None:
@@ -154,3 +156,8 @@ def workbench(
         while len(_KEPT) > MOST_KEPT:
             _KEPT.popitem(last=False)
         return _KEPT[key]
+
+
+def _throw_away(bench: Workbench) -> None:
+    for key in [key for key, kept in _KEPT.items() if kept is bench]:
+        del _KEPT[key]

@@ -98,6 +98,14 @@ def test_memory_does_not_grow_with_the_number_of_trainings(make_panel, elsewhere
     assert used[-1] - used[1] < 40  # a compiled model more per training would be 300
 
 
+def test_a_model_that_was_left_by_an_interrupt_is_not_used_again():
+    bench = workbench("multihead_lstm", SIZES, Device())
+    with pytest.raises(KeyboardInterrupt), bench:
+        raise KeyboardInterrupt
+
+    assert workbench("multihead_lstm", SIZES, Device()) is not bench
+
+
 @pytest.mark.train
 def test_an_interrupted_training_leaves_nothing_running_or_locked(make_panel):
     panel, threads = _panel(make_panel, 0), threading.active_count()
@@ -117,7 +125,8 @@ def test_an_interrupted_training_leaves_nothing_running_or_locked(make_panel):
         signal.signal(signal.SIGALRM, before)
 
     assert threading.active_count() <= threads
-    other = threading.Thread(target=train, args=(panel, SETTINGS), kwargs={"train_until": 980})
+    again = {"target": train, "args": (panel, SETTINGS), "kwargs": {"train_until": 980}}
+    other = threading.Thread(**again, daemon=True)
     other.start()
     other.join(timeout=60)
     assert not other.is_alive()
