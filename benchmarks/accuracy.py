@@ -42,7 +42,7 @@ LIMIT = 45 * 60.0  # CPU seconds of one peer
 BUDGET = 10 * 60.0  # CPU seconds of ours, and of a peer that is tuned
 SHORT = 10 * 60.0  # of one that would take half an hour (LSTM) or twenty hours (TFT)
 NEURAL = {"NHITS": LIMIT, "LSTM": SHORT, "TFT": SHORT}
-STATISTICAL = {"AutoETS": LIMIT, "MSTL": LIMIT, "AutoTheta": SHORT, "AutoARIMA": SHORT}
+STATISTICAL = dict.fromkeys(("AutoETS", "MSTL", "AutoTheta", "AutoARIMA"), SHORT)
 FITTED_TO_RECENT = ("AutoETS", "MSTL", "AutoTheta")  # ARIMA takes minutes a series even then
 SUFFIXES = {DEFAULT: "", TUNED: ", tuned", RECENT: ", last weeks"}
 
