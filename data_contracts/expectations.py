@@ -110,7 +110,8 @@ class Words(string.Formatter):
 def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
     """Check every rule of a contract.
 
-    A rule that cannot be checked counts as broken, and says so: critical, unless it is a warning.
+    A rule that cannot be checked counts as broken, and says so: critical, unless it is a warning
+    or a note.
     Rules about rows hold for a frame without any, so a contract needs one about their number.
 
     Args:
@@ -201,13 +202,15 @@ def _check(rule: Rule, outcome: Outcome, facts: Mapping[str, Any]) -> Check:
         expectation=rule.name,
         title=Words().vformat(rule.title, (), {**facts, "bound": rule.expectation.bound(facts)}),
         severity=rule.severity,
+        scope=rule.scope,
+        bound=rule.expectation.bound(facts),
         passed=not outcome.rows,
         offending=len(outcome.rows),
     )
 
 
 def _crash(contract: Contract, check: Check, why: str) -> Finding:
-    harmless = check.severity is Severity.WARNING
+    harmless = check.severity in (Severity.WARNING, Severity.NOTE)
     return Finding(
         contract=contract.name,
         expectation=check.expectation,
@@ -225,6 +228,7 @@ def _finding(contract: Contract, rule: Rule, fields: Mapping[str, Any]) -> Findi
         contract=contract.name,
         expectation=rule.name,
         severity=rule.severity,
+        scope=rule.scope,
         column=expectation.column,
         unique_id=fields[UNIQUE_ID] if rule.severity is Severity.QUARANTINE else None,
         value=_number(value),

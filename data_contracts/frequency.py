@@ -75,6 +75,18 @@ class Grid:
         """Microseconds per step where steps are shorter than a day, else None."""
         return _fixed_step(self.frequency)
 
+    def steps_in(self, *, days: int) -> int:
+        """About how many steps so many days have.
+
+        >>> [Grid(name).steps_in(days=28) for name in ("h", "D", "B", "MS")]
+        [672, 28, 20, 1]
+        """
+        if self.step is not None:
+            return days * MICROSECONDS_PER_DAY // self.step
+        starts = _calendar_starts(self.frequency, self.timezone)
+        per_step = float(starts[-1] - starts[0]) / (len(starts) - 1)
+        return round(days * MICROSECONDS_PER_DAY / per_step)
+
     @property
     def habits(self) -> Habits:
         """Seasons and context that are usual for this frequency."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_contracts.verdicts import Severity
+from data_contracts.verdicts import Scope, Severity
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ class Rule:
         sentence: What to tell if it is broken; `{…}` also names a column of the first offending
             row, `count` (offending rows) or `found` (of a rule about the whole table).
         explained_by: Rules whose failure in the same row makes that of this one a mere consequence.
+        scope: What the rule is about, and so what a quarantine sets aside.
+        fixed: Whether the spec may not change the severity, because all else stands on the rule.
     """
 
     name: str
@@ -114,6 +116,8 @@ class Rule:
     title: str
     sentence: str
     explained_by: tuple[str, ...] = ()
+    scope: Scope = Scope.TABLE
+    fixed: bool = False
 
 
 @dataclass(frozen=True)

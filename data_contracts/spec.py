@@ -218,19 +218,72 @@ class Gate(Part):
 class Contracts(Part):
     """Thresholds of the input and output contracts.
 
+    Recent steps are the last ones that hold the shortest season, or the horizon if that is less; a
+    month is 28 days of steps before them, and at least four times as many.
+
     Attributes:
         max_age: Steps that the newest observation may lie before the cutoff; None: two days'
             worth of steps, at least two.
+        ended_after: Steps of silence after which a series is over, neither forecast nor counted;
+            None: a month beyond `max_age`.
         max_gap: Longest run of missing steps before a series is put in quarantine; None: half of
             the context.
         max_null_share: Share of missing steps before a series is put in quarantine.
         max_quarantine_share: Share of series in quarantine that stops the night.
+        max_substituted_share: Share of series whose forecast is a substitute that blocks a batch;
+            None: as `max_quarantine_share`.
+        min_value, max_value: Rows with a value beyond are set aside.
+        numbers: `whole` sets rows with fractions aside.
+        max_spike: Rows further than so many ranges outside the usual range of their series (from
+            its 1 % to its 99 % quantile) are set aside.
+        max_bad_rows: Share of rows set aside that stops the night.
+        max_level_ratio: Factor between the usual size of the recent values and of those of the
+            month before, beyond which a series is put in quarantine.
+        max_shift: Change of the level over the longest season, in standard deviations of the
+            levels of all such seasons before, beyond which a person is told.
+        max_flat: Equal values at the end beyond which a person is told; None: the longest season.
+        min_volume: Least number of recent values, as a share of those usual in the month before.
+        max_series_change: Series that appeared or fell silent, as a share of those of the month
+            before, beyond which a person is told.
+        min_covered: Least share of the context over which each covariate has values.
+        severity: What a rule leads to, by its name, where that shall not be the default:
+            critical, quarantine, warning, note or off.
     """
 
     max_age: int | None = Field(default=None, ge=0, le=MANY)
+    ended_after: int | None = Field(default=None, ge=1, le=MANY)
     max_gap: int | None = Field(default=None, ge=1, le=MANY)
     max_null_share: Share = 0.5
     max_quarantine_share: Share = 0.2
+    max_substituted_share: Share | None = None
+    min_value: float | None = None
+    max_value: float | None = None
+    numbers: Literal["any", "whole"] = "any"
+    max_spike: float = Field(default=10, gt=0)
+    max_bad_rows: Share = 0.05
+    max_level_ratio: float = Field(default=8, gt=1)
+    max_shift: float = Field(default=10, gt=0)
+    max_flat: int | None = Field(default=None, ge=2, le=MANY)
+    min_volume: Share = 0.8
+    max_series_change: Share = 0.2
+    min_covered: Share = 0.5
+    severity: dict[str, Literal["critical", "quarantine", "warning", "note", "off"]] = {}
+
+    @field_validator("severity", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, severity: object) -> object:
+        if not isinstance(severity, dict):
+            return severity
+        return {rule: "off" if word is False else word for rule, word in severity.items()}
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        low, high = self.min_value, self.max_value
+        if low is not None and high is not None and low > high:
+            raise ValueError(
+                f"expected min_value to be at most max_value, got {low:g} and {high:g}"
+            )
+        return self
 
 
 class Spec(Part):
@@ -355,6 +408,21 @@ class Spec(Part):
             return self.contracts.max_age
         step = self.grid.step
         return 2 if step is None else max(2, 2 * 86_400_000_000 // step)
+
+    @property
+    def recent(self) -> int:
+        """Steps that the contract holds against those before."""
+        return min(self.seasons[0], self.horizon)
+
+    @property
+    def month(self) -> int:
+        """Steps before the recent ones that say what is usual."""
+        return max(4 * self.recent, self.grid.steps_in(days=28))
+
+    @property
+    def ended_after(self) -> int:
+        """Steps of silence after which a series is over."""
+        return self.contracts.ended_after or self.max_age + self.month
 
     @property
     def max_gap(self) -> int:

@@ -15,6 +15,15 @@ class Severity(StrEnum):
     CRITICAL = "critical"  # the night stops, nothing is published
     QUARANTINE = "quarantine"  # the series is set aside, the others go on
     WARNING = "warning"  # the night goes on, a person is told
+    NOTE = "note"  # nothing is wrong; somebody may want to know
+
+
+class Scope(StrEnum):
+    """What a rule is about, and so what a quarantine sets aside."""
+
+    TABLE = "table"
+    SERIES = "series"
+    ROWS = "rows"  # single rows: they count as not observed, their series go on
 
 
 class Part(BaseModel):
@@ -29,8 +38,9 @@ class Finding(Part):
     Attributes:
         contract: Name of the contract, such as `observations`.
         expectation: Name of the rule.
+        scope: What the rule is about.
         column: Column of the table that the rule looks at, None where it is the whole table.
-        unique_id: The series that a quarantine sets aside, None where all rows are meant.
+        unique_id: The series that a quarantine is about, None where all are meant.
         value: What was found, None where it is no number.
         bound: What was accepted at the most or at the least, None where it is no number.
         sentence: What is wrong, what is accepted and what to do, for a person.
@@ -39,6 +49,7 @@ class Finding(Part):
     contract: str
     expectation: str
     severity: Severity
+    scope: Scope = Scope.TABLE
     column: str | None = None
     unique_id: str | None = None
     value: float | None = None
@@ -57,12 +68,16 @@ class Check(Part):
     Attributes:
         expectation: Name of the rule.
         title: The rule in words, with its bounds.
+        scope: What the rule is about.
+        bound: The threshold in the unit of the rule, None where it is no number.
         offending: How many rows break it; a rule about the whole table counts as one.
     """
 
     expectation: str
     title: str
     severity: Severity
+    scope: Scope = Scope.TABLE
+    bound: float | None = None
     passed: bool
     offending: int = 0
 
@@ -72,20 +87,25 @@ class Verdict(Part):
 
     A failed check has no finding of its own where another finding explains it: of a series that
     was never observed nobody wants to read that its history is short, too.
+
+    Attributes:
+        ended: Series that have been silent for so long that they are over: neither forecast nor
+            counted.
     """
 
     contract: str
     checked: tuple[Check, ...]
     findings: tuple[Finding, ...] = ()
+    ended: tuple[str, ...] = ()
 
     @property
     def status(self) -> Literal["passed", "warning", "quarantine", "critical"]:
         """The gravest thing that was found."""
-        found = {finding.severity.value for finding in self.findings}
-        for severity in Severity:
-            if severity.value in found:
-                return severity.value
-        return "passed"
+        if self.critical:
+            return "critical"
+        if self._found(Severity.QUARANTINE):
+            return "quarantine"
+        return "warning" if self.warnings else "passed"
 
     @property
     def critical(self) -> tuple[Finding, ...]:
@@ -98,12 +118,29 @@ class Verdict(Part):
         return self._found(Severity.WARNING)
 
     @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What somebody may want to know, though nothing is wrong."""
+        return self._found(Severity.NOTE)
+
+    @property
+    def rows_aside(self) -> tuple[Finding, ...]:
+        """Single rows that are set aside: one finding per rule and series."""
+        aside = self._found(Severity.QUARANTINE)
+        return tuple(finding for finding in aside if finding.scope is Scope.ROWS)
+
+    @property
     def quarantined(self) -> dict[str, list[Finding]]:
         """The series that are set aside, each with its reasons, in the order of the table."""
         reasons: dict[str, list[Finding]] = {}
         for finding in self._found(Severity.QUARANTINE):
-            reasons.setdefault(str(finding.unique_id), []).append(finding)
+            if finding.scope is not Scope.ROWS:
+                reasons.setdefault(str(finding.unique_id), []).append(finding)
         return reasons
+
+    @property
+    def unserved(self) -> set[str]:
+        """Series that no model in service forecasts: set aside, or ended."""
+        return {*self.quarantined, *self.ended}
 
     def merge(self, *others: Self) -> Self:
         """This verdict and others as one.
@@ -118,6 +155,7 @@ class Verdict(Part):
             contract=", ".join(names),
             checked=tuple(check for verdict in verdicts for check in verdict.checked),
             findings=tuple(finding for verdict in verdicts for finding in verdict.findings),
+            ended=tuple(name for verdict in verdicts for name in verdict.ended),
         )
 
     def raise_if_critical(self) -> None:
