@@ -26,9 +26,11 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 )
 
 from data_contracts.rules import Contract, Rule
+from data_contracts.spec import Contracts
 from data_contracts.verdicts import Check, Finding, Severity, Verdict
 from data_contracts.vocabulary import UNIQUE_ID
 
+MOST_EXAMPLES = 5  # series that a check names
 WHOLE_TABLE = -1  # the "row" that breaks a rule about the table as a whole
 DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
 
@@ -124,7 +126,7 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
     findings: list[Finding] = []
     for rule in contract.rules:
         outcome = outcomes[rule.name]
-        checks.append(_check(rule, outcome, contract.facts))
+        checks.append(_check(rule, outcome, contract, frame))
         excused = {row for name in rule.explained_by for row in outcomes[name].rows}
         if WHOLE_TABLE in excused:
             continue
@@ -197,16 +199,30 @@ def _record(frame: pd.DataFrame, row: int) -> dict[str, Any]:
     return {str(name): frame[name].iloc[row] for name in frame}
 
 
-def _check(rule: Rule, outcome: Outcome, facts: Mapping[str, Any]) -> Check:
+def _check(rule: Rule, outcome: Outcome, contract: Contract, frame: pd.DataFrame) -> Check:
+    expectation = rule.expectation
+    bound = expectation.bound(contract.facts)
     return Check(
         expectation=rule.name,
-        title=Words().vformat(rule.title, (), {**facts, "bound": rule.expectation.bound(facts)}),
+        title=Words().vformat(rule.title, (), {**contract.facts, "bound": bound}),
+        contract=contract.name,
         severity=rule.severity,
         scope=rule.scope,
-        bound=rule.expectation.bound(facts),
+        comparison=expectation.comparison,
+        bound=bound,
+        setting=expectation.fact if expectation.fact in Contracts.model_fields else "",
         passed=not outcome.rows,
         offending=len(outcome.rows),
+        examples=_examples(outcome, frame),
     )
+
+
+def _examples(outcome: Outcome, frame: pd.DataFrame) -> tuple[str, ...]:
+    """The first few series in offending rows."""
+    if UNIQUE_ID not in frame or WHOLE_TABLE in outcome.rows:
+        return ()
+    names = frame[UNIQUE_ID].iloc[list(outcome.rows)].dropna()
+    return tuple(map(str, names.unique()[:MOST_EXAMPLES]))
 
 
 def _crash(contract: Contract, check: Check, why: str) -> Finding:

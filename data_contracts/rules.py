@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_contracts.verdicts import Scope, Severity
+from data_contracts.verdicts import Comparison, Scope, Severity
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,38 @@ class Expectation:
         column = self.arguments.get("column")
         return None if column is None else str(column)
 
+    @property
+    def comparison(self) -> Comparison:
+        """How values have to lie to the bound.
+
+        >>> at_most("age", 48).comparison, one_value("cutoff").comparison
+        ('at most', 'exactly')
+        """
+        least, most = "min_value" in self.arguments, "max_value" in self.arguments
+        if "value" in self.arguments or (least and most):
+            return "exactly"
+        if most:
+            return "at most"
+        if least:
+            return "above" if self.arguments.get("strict_min") else "at least"
+        return ""
+
     def bound(self, facts: Mapping[str, Any]) -> float | None:
         """The one number that values are compared with, None where there is no such one."""
-        for name in ("max_value", "min_value", "value"):
-            if name in self.arguments:
-                bound = self.arguments[name]
-                return float(facts[bound["$PARAMETER"]] if isinstance(bound, dict) else bound)
-        return None
+        bound = self._bound
+        if bound is None:
+            return None
+        return float(facts[bound["$PARAMETER"]] if isinstance(bound, dict) else bound)
+
+    @property
+    def fact(self) -> str:
+        """The fact that the bound is, empty where it is a fixed number or there is none."""
+        return str(self._bound["$PARAMETER"]) if isinstance(self._bound, dict) else ""
+
+    @property
+    def _bound(self) -> Any:
+        names = ("max_value", "min_value", "value")
+        return next((self.arguments[name] for name in names if name in self.arguments), None)
 
 
 def _bound(bound: object) -> object:

@@ -26,6 +26,9 @@ class Scope(StrEnum):
     ROWS = "rows"  # single rows: they count as not observed, their series go on
 
 
+Comparison = Literal["at most", "at least", "above", "exactly", ""]
+
+
 class Part(BaseModel):
     """A frozen part of a verdict that JSON carries without loss."""
 
@@ -68,18 +71,26 @@ class Check(Part):
     Attributes:
         expectation: Name of the rule.
         title: The rule in words, with its bounds.
+        contract: Name of the contract that it belongs to, empty where nobody noted it.
         scope: What the rule is about.
+        comparison: How a value has to lie to the bound.
         bound: The threshold in the unit of the rule, None where it is no number.
+        setting: Key of the spec's `contracts` that moves the bound, empty where none does.
         offending: How many rows break it; a rule about the whole table counts as one.
+        examples: The first series that break it, where it is not about the whole table.
     """
 
     expectation: str
     title: str
     severity: Severity
+    contract: str = ""
     scope: Scope = Scope.TABLE
+    comparison: Comparison = ""
     bound: float | None = None
+    setting: str = ""
     passed: bool
     offending: int = 0
+    examples: tuple[str, ...] = ()
 
 
 class Verdict(Part):

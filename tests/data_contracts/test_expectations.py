@@ -218,3 +218,29 @@ def test_rows_are_found_whatever_the_index_of_the_frame():
 def test_an_unknown_expectation_is_an_error_of_the_contract():
     with pytest.raises(AttributeError, match="ExpectMiracles"):
         judged(rule(Expectation("ExpectMiracles", {})))
+
+
+@pytest.mark.parametrize(
+    ("expectation", "comparison", "setting"),
+    [
+        pytest.param(at_most("age", "max_age"), "at most", "max_age", id="setting of the spec"),
+        pytest.param(at_least("age", "window"), "at least", "", id="fact that nobody sets"),
+        pytest.param(above("age", 10), "above", "", id="fixed number"),
+        pytest.param(unique("same"), "", "", id="no number"),
+    ],
+)
+def test_a_check_says_how_it_compares_and_what_moves_its_bound(expectation, comparison, setting):
+    facts = {"max_age": 5, "window": 10}
+
+    (check,) = judged(rule(expectation), facts=facts).checked
+
+    assert (check.contract, check.comparison, check.setting) == ("tables", comparison, setting)
+
+
+def test_a_check_names_the_first_series_that_break_it():
+    frame = pd.DataFrame({"unique_id": list("aabcdefg"), "age": [0, 9, 9, 9, 9, 9, 9, 9]})
+
+    (check,) = judged(rule(at_most("age", 5), Severity.WARNING), frame=frame).checked
+
+    assert check.offending == 7
+    assert check.examples == ("a", "b", "c", "d", "e")
