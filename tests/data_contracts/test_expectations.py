@@ -226,7 +226,7 @@ def test_an_unknown_expectation_is_an_error_of_the_contract():
         pytest.param(at_most("age", "max_age"), "at most", "max_age", id="setting of the spec"),
         pytest.param(at_least("age", "window"), "at least", "", id="fact that nobody sets"),
         pytest.param(above("age", 10), "above", "", id="fixed number"),
-        pytest.param(unique("same"), "", "", id="no number"),
+        pytest.param(unique("word", "same"), "", "", id="no number"),
     ],
 )
 def test_a_check_says_how_it_compares_and_what_moves_its_bound(expectation, comparison, setting):
