@@ -7,7 +7,8 @@ The command ends with the exit status beside the name:
     │   └── ContractError                   a table does not keep its contract
     ├── SpecError           exit status 2   the command or the spec is wrong
     ├── ConflictError       exit status 3   another run did the same thing first
-    └── StorageError        exit status 3   the warehouse cannot be read or written
+    ├── StorageError        exit status 3   the warehouse cannot be read or written
+    └── VersionError        exit status 3   a newer Nightcast wrote what is there
 """
 
 
@@ -35,6 +36,10 @@ class ConflictError(NightcastError):
 
 class StorageError(NightcastError):
     """The warehouse cannot be read or written, or what it holds is damaged."""
+
+
+class VersionError(NightcastError):
+    """A table or a file was written by a newer Nightcast; nothing was changed."""
 
 
 class ContractError(RefusedError):

@@ -2,6 +2,9 @@
 
 A commit replaces, all at once, the rows that a `Where` names. There is no append: what runs twice
 writes over what it wrote before, and a reader sees the old rows or the new ones, never a mixture.
+
+Each table carries the version of its schema. The first write to a table of an older version brings
+it to the present one, in a commit of its own; a newer version is neither read nor written.
 """
 
 import json
@@ -18,11 +21,12 @@ from uuid import uuid4
 import pyarrow as pa
 
 from data_contracts.errors import ConflictError, StorageError
+from data_contracts.versions import FIELD, refuse_newer
 from tasks.stores.files import sync
-from tasks.stores.table import Table, Where, conform, predicate
+from tasks.stores.table import Table, Where, conform, migrated, predicate
 
 if TYPE_CHECKING:
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import CommitProperties, DeltaTable, WriterProperties
 
 ATTEMPTS = 12
 LOG = "_delta_log"
@@ -53,6 +57,7 @@ def open_table(table: Table) -> "DeltaTable | None":
 
     Raises:
         StorageError: If it cannot be read.
+        VersionError: If a newer Nightcast has written it.
     """
     from deltalake import DeltaTable
 
@@ -60,27 +65,45 @@ def open_table(table: Table) -> "DeltaTable | None":
         # Without a log entry somebody is creating the table just now, or died while doing so.
         if not any((table.path / LOG).glob("*.json")):
             return None
-        return DeltaTable(table.path)
+        opened = DeltaTable(table.path)
+    schema_version(table, opened)
+    return opened
 
 
 def ensure_table(table: Table) -> "DeltaTable":
-    """The newest snapshot of a table, which is created where there is none.
+    """The newest snapshot of a table in its present version; it is created where there is none.
 
     Raises:
+        ConflictError: If other runs kept changing the table while it was brought up to date.
         StorageError: If the folder cannot be written.
+        VersionError: If a newer Nightcast has written it.
     """
     opened = open_table(table)
     while opened is None:
         with storage_trouble("write", table.path):
             _try_create(table)
         opened = open_table(table)
-    return opened
+    return _up_to_date(table, opened)
+
+
+def schema_version(table: Table, opened: "DeltaTable") -> int:
+    """Version of the schema of a snapshot, 1 where it says none.
+
+    Raises:
+        VersionError: If this code does not know it yet.
+    """
+    with storage_trouble("read", table.path):
+        found = [
+            field.metadata[FIELD] for field in opened.schema().fields if FIELD in field.metadata
+        ]
+    return refuse_newer(table.path, found[0] if found else None, table.version)
 
 
 def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
     """All rows of a small table in the order of its key; no rows where there is no table.
 
-    A column that the contract has and the table has not yet is null.
+    Rows of an older version are read as if they had been migrated. A column that the contract has
+    and the table has not yet is null.
 
     Args:
         table: What to read.
@@ -92,11 +115,16 @@ def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
     opened = opened or open_table(table)
     if opened is None:
         return table.stored_schema.empty_table()
-    there = {field.name for field in opened.schema().fields}
+    version = schema_version(table, opened)
+    there = [field.name for field in opened.schema().fields]
+    if version == table.version:
+        there = [name for name in there if name in table.schema.names]
     with storage_trouble("read", table.path):
-        rows = opened.to_pyarrow_table(columns=[n for n in table.schema.names if n in there])
+        rows = opened.to_pyarrow_table(columns=there)
+    if version < table.version:
+        rows = migrated(rows, table, version)
     for field in table.stored_schema:
-        if field.name not in there:
+        if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
     return rows.select(table.schema.names).sort_by([(name, "ascending") for name in table.key])
 
@@ -142,7 +170,7 @@ def try_replace(
         where: As in `replace_rows`.
         commit: As in `replace_rows`.
     """
-    from deltalake import Transaction, WriterProperties, write_deltalake
+    from deltalake import Transaction, write_deltalake
     from deltalake.exceptions import CommitFailedError
 
     condition = predicate(where)
@@ -160,7 +188,7 @@ def try_replace(
                 predicate=condition,
                 # A change of the schema conflicts with every other commit, so only where needed.
                 schema_mode=None if known == set(rows.column_names) else "merge",
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+                writer_properties=_compression(),
                 commit_properties=_properties(commit, commit_id, fence),
             )
         except CommitFailedError:
@@ -177,7 +205,7 @@ def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
     """
     for attempt in range(ATTEMPTS):
         opened = open_table(table)
-        if opened is None or _try_delete(opened, table, where, commit):
+        if opened is None or _try_delete(_up_to_date(table, opened), table, where, commit):
             return
         _wait(attempt)
     raise _overtaken(table)
@@ -223,11 +251,56 @@ def _try_create(table: Table) -> None:
         sync(path)
 
 
-def _properties(commit: Commit, commit_id: str, fence: list[Any]) -> "CommitProperties":
+def _up_to_date(table: Table, opened: "DeltaTable") -> "DeltaTable":
+    """A snapshot in the present version, after a migration where one is due."""
+    for attempt in range(ATTEMPTS):
+        if schema_version(table, opened) == table.version:
+            return opened
+        if not _try_migrate(table, opened):
+            _wait(attempt)
+        opened = open_table(table) or opened
+    raise _overtaken(table)
+
+
+def _try_migrate(table: Table, opened: "DeltaTable") -> bool:
+    """Rewrite a table in the present version, unless anybody has committed since it was opened."""
+    from deltalake import write_deltalake
+    from deltalake.exceptions import CommitFailedError
+
+    version = schema_version(table, opened)
+    commit = Commit(run_id=f"migration {version} to {table.version}")
+    commit_id = uuid4().hex
+    with storage_trouble("write", table.path):
+        rows = migrated(opened.to_pyarrow_table(), table, version)
+        try:
+            write_deltalake(
+                opened,
+                rows,
+                mode="overwrite",
+                schema_mode="overwrite",
+                writer_properties=_compression(),
+                # A repeated attempt would put these rows in the place of those written meanwhile.
+                commit_properties=_properties(commit, commit_id, [], retries=0),
+            )
+        except CommitFailedError:
+            return False
+        _make_durable(table.path, commit_id)
+    return True
+
+
+def _compression() -> "WriterProperties":
+    from deltalake import WriterProperties
+
+    return WriterProperties(compression="ZSTD", compression_level=3)
+
+
+def _properties(
+    commit: Commit, commit_id: str, fence: list[Any], *, retries: int = 15
+) -> "CommitProperties":
     from deltalake import CommitProperties
 
     return CommitProperties(
-        max_commit_retries=15,
+        max_commit_retries=retries,
         app_transactions=fence,
         custom_metadata={"run_id": commit.run_id, "commit_id": commit_id},
     )

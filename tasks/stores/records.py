@@ -4,6 +4,7 @@ Each function may run twice for the same night: the second time writes over the 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from data_contracts import decisions, evaluations, quarantine
 from data_contracts.night import Decision
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, MODEL_VERSION, RUN_ID
 from tasks.stores.delta import Commit, delete_rows, replace_rows
 from tasks.stores.table import Table, Value, stamped
 from tasks.stores.warehouse import Warehouse
@@ -50,8 +51,13 @@ def decisions_table(warehouse: Warehouse) -> Table:
 
 
 def quarantine_table(warehouse: Warehouse) -> Table:
-    """The table of series that were set aside."""
-    return Table(warehouse.quarantine, quarantine.SCHEMA, quarantine.KEY)
+    """The table of series and rows that were set aside."""
+    return Table(
+        warehouse.quarantine,
+        quarantine.SCHEMA,
+        quarantine.KEY,
+        migrations=quarantine.MIGRATIONS,
+    )
 
 
 def record_evaluations(
@@ -114,13 +120,14 @@ def record_decision(warehouse: Warehouse, decision: Decision, *, occasion: Occas
 def record_quarantine(
     warehouse: Warehouse, rows: pa.Table, *, cutoff: pd.Timestamp, run_id: str
 ) -> None:
-    """Keep which series were set aside, in the place of what an earlier run of the night said.
+    """Keep what was set aside, in the place of what an earlier run of the night said.
 
     Args:
         warehouse: Where to.
         rows: Columns of `quarantine.SCHEMA`; `cutoff` and `run_id` are added where they are
-            missing, and an expectation about no column in particular may leave `column` null.
-            No rows: nothing is in quarantine, and what an earlier run said is removed.
+            missing. An expectation about no column in particular may leave `column` null; where a
+            whole series is meant, `scope` and `ds` may be left out or null. No rows: nothing is in
+            quarantine, and what an earlier run said is removed.
         cutoff: Of the night.
         run_id: Of the run.
 
@@ -133,8 +140,18 @@ def record_quarantine(
     if rows.num_rows == 0:
         delete_rows(table, where=night, commit=Commit(run_id))
         return
-    rows = stamped(rows, {**night, RUN_ID: run_id, quarantine.COLUMN: ""})
-    position = rows.column_names.index(quarantine.COLUMN)
-    columns = pc.fill_null(rows[quarantine.COLUMN].cast(pa.string()), "")
-    rows = rows.set_column(position, quarantine.COLUMN, columns)
+    meant: dict[str, Value] = {
+        quarantine.COLUMN: "",
+        quarantine.SCOPE: quarantine.SERIES,
+        DS: night[CUTOFF],
+    }
+    rows = _filled(stamped(rows, {**night, **meant, RUN_ID: run_id}), meant)
     replace_rows(table, rows, where=night, commit=Commit(run_id))
+
+
+def _filled(rows: pa.Table, values: Mapping[str, Value]) -> pa.Table:
+    """The rows with a value of its own in the place of each null of a column."""
+    for name, value in values.items():
+        column = rows[name].cast(quarantine.SCHEMA.field(name).type)
+        rows = rows.set_column(rows.column_names.index(name), name, pc.fill_null(column, value))
+    return rows

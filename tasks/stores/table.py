@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import ContractError
+from data_contracts.versions import FIELD, Migration
 
 Value = str | int | date | pd.Timestamp
 Where = Mapping[str, Value | Sequence[str]]
@@ -25,12 +26,19 @@ class Table:
         schema: Names and types of the rows. A float that may not be null has to be finite.
         key: Columns that together name one row; none of them may be null.
         partition_by: Columns that name the folder of a file.
+        migrations: What turns the rows of each version into those of the next, from version 1 on.
     """
 
     path: Path
     schema: pa.Schema
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    migrations: tuple[Migration, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """Version of the schema."""
+        return len(self.migrations) + 1
 
     @property
     def name(self) -> str:
@@ -40,8 +48,19 @@ class Table:
     @property
     def stored_schema(self) -> pa.Schema:
         """The schema on disk: only the key is required, so that columns may come and go."""
+        return self.as_stored(self.schema)
+
+    def as_stored(self, schema: pa.Schema) -> pa.Schema:
+        """Names and types of rows as they are declared on disk, the version in the metadata.
+
+        The metadata of a column is the one place that is written in the same commit as the rows,
+        that no later commit changes, and that goes back where a table is restored.
+        """
         required = {*self.key, *self.partition_by}
-        return pa.schema([field.with_nullable(field.name not in required) for field in self.schema])
+        fields = [field.with_nullable(field.name not in required) for field in schema]
+        marked = schema.get_field_index(self.key[0])
+        fields[marked] = fields[marked].with_metadata({FIELD: str(self.version)})
+        return pa.schema(fields)
 
 
 def predicate(where: Where) -> str:
@@ -98,6 +117,26 @@ def conform(rows: pa.Table, table: Table, where: Where) -> pa.Table:
     typed = pa.table(columns, schema=table.stored_schema)
     _refuse_strays(typed, table, where)
     return _unique(typed, table)
+
+
+def migrated(rows: pa.Table, table: Table, version: int) -> pa.Table:
+    """All rows of an older version of a table as they are in the present one.
+
+    Columns that the contract does not name are kept, for a table may have had other quantiles.
+
+    Args:
+        rows: All columns.
+        table: The contract.
+        version: Of the rows.
+
+    Raises:
+        ContractError: If two rows share a key afterwards.
+    """
+    for step in table.migrations[version - 1 :]:
+        rows = step(rows)
+    typed = {field.name: field for field in table.schema}
+    schema = table.as_stored(pa.schema([typed.get(field.name, field) for field in rows.schema]))
+    return _unique(rows.cast(schema), table)
 
 
 def in_order(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:

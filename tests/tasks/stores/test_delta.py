@@ -1,15 +1,30 @@
 import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
-from data_contracts.errors import ConflictError, ContractError, StorageError
+from data_contracts.errors import ConflictError, ContractError, StorageError, VersionError
 from tasks.stores import files
-from tasks.stores.delta import Commit, delete_rows, open_table, read_table, replace_rows
+from tasks.stores.delta import (
+    Commit,
+    delete_rows,
+    ensure_table,
+    open_table,
+    read_table,
+    replace_rows,
+    schema_version,
+)
 from tasks.stores.table import Table
 
 SCHEMA = pa.schema(
@@ -246,3 +261,219 @@ def test_runs_that_create_a_table_at_the_same_moment_create_one(table):
         assert read_table(new)["night"].to_pylist() == list("wxyz")
         operations = [entry["operation"] for entry in DeltaTable(new.path).history()]
         assert operations == [*["WRITE"] * 4, "CREATE TABLE"]
+
+
+def doubled(rows):
+    """Version 1 to 2: losses were halves."""
+    column = pc.multiply(rows["loss"], 2.0)
+    return rows.set_column(rows.column_names.index("loss"), "loss", column)
+
+
+def with_unit(rows):
+    """Version 2 to 3: the unit of a loss is new, and in the key."""
+    return rows.append_column("unit", pa.repeat(pa.scalar("EUR"), rows.num_rows))
+
+
+LATER = pa.schema([*SCHEMA, pa.field("unit", pa.string(), nullable=False)])
+
+
+def later(path):
+    return Table(path, LATER, ("night", "name", "unit"), ("night",), (doubled, with_unit))
+
+
+def write_old(path, rows=60):
+    """A table as Nightcast wrote it before tables had versions; two commits."""
+    DeltaTable.create(path, schema=Table(path, SCHEMA, ()).schema, partition_by=["night"])
+    for night in ("mon", "tue"):
+        names = [f"n{number:03}" for number in range(rows)]
+        given = pa.table(
+            {"night": [night] * rows, "name": names, "loss": [1.5] * rows}, schema=SCHEMA
+        )
+        write_deltalake(path, given, mode="overwrite", predicate=f"night = '{night}'")
+    return path
+
+
+OLD = {"loss": {1.5}, "columns": set(SCHEMA.names)}
+NEW = {"loss": {3.0}, "columns": set(LATER.names)}
+
+
+def held(path):
+    """What a reader who knows nothing of versions sees: values and columns."""
+    stored = DeltaTable(path).to_pyarrow_table()
+    assert stored.num_rows == 120
+    return {"loss": set(stored["loss"].to_pylist()), "columns": set(stored.column_names)}
+
+
+def write_wednesday(table):
+    given = pa.table({"night": ["wed"], "name": ["a"], "loss": [7.0], "unit": ["USD"]})
+    replace_rows(table, given, where={"night": "wed"}, commit=Commit("r"))
+
+
+def test_a_new_table_says_the_version_of_its_contract(table):
+    put(table, "mon", a=1.0)
+    assert schema_version(table, open_table(table)) == 1
+    written = later(table.path.with_name("later.delta"))
+    write_wednesday(written)
+    metadata = [field.metadata for field in DeltaTable(written.path).schema().fields]
+    assert metadata[0] == {"nightcast.schema_version": "3"}
+
+
+def test_a_version_outlives_every_kind_of_commit(table):
+    written = later(table.path)
+    for _ in range(2):
+        write_wednesday(written)
+    delete_rows(written, where={"night": "wed"}, commit=Commit("r"))
+    fields = [*LATER, pa.field("gain", pa.float64())]
+    wider = Table(table.path, pa.schema(fields), written.key, ("night",), written.migrations)
+    given = pa.table({"night": ["x"], "name": ["a"], "loss": [1.0], "unit": ["k"], "gain": [1.0]})
+    replace_rows(wider, given, where={"night": "x"}, commit=Commit("r"))
+    DeltaTable(table.path).optimize.compact()
+    DeltaTable(table.path).create_checkpoint()
+    assert schema_version(wider, open_table(wider)) == 3
+
+
+def test_the_first_write_migrates_a_table_in_one_commit_of_its_own(tmp_path):
+    table = later(write_old(tmp_path / "losses.delta"))
+    write_wednesday(table)
+    history = DeltaTable(table.path).history()
+    assert [entry.get("run_id") for entry in history] == ["r", "migration 1 to 3", None, None, None]
+    assert DeltaTable(table.path).version() == 4
+    rows = read_table(table)
+    assert rows.num_rows == 121
+    assert rows.filter(pc.field("night") != "wed")["loss"].unique().to_pylist() == [3.0]
+    assert rows["unit"].unique().to_pylist() == ["EUR", "USD"]
+    stored = DeltaTable(table.path)
+    assert stored.metadata().partition_columns == ["night"]
+    assert not next(field for field in stored.schema().fields if field.name == "unit").nullable
+
+
+def test_readers_of_an_old_table_get_the_new_columns_and_change_nothing(tmp_path):
+    table = later(write_old(tmp_path / "losses.delta"))
+    rows = read_table(table)
+    assert rows.column_names == LATER.names
+    assert set(rows["loss"].to_pylist()) == {3.0}
+    assert held(table.path) == OLD
+
+
+def test_deleting_from_an_old_table_migrates_it(tmp_path):
+    table = later(write_old(tmp_path / "losses.delta"))
+    delete_rows(table, where={"unit": "USD"}, commit=Commit("r"))
+    assert held(table.path) == NEW
+
+
+def test_an_old_table_without_rows_is_migrated(tmp_path):
+    path = write_old(tmp_path / "losses.delta")
+    DeltaTable(path).delete()
+    write_wednesday(later(path))
+    assert read_table(later(path))["loss"].to_pylist() == [7.0]
+
+
+def test_columns_that_the_contract_does_not_name_survive_a_migration(tmp_path):
+    path = write_old(tmp_path / "losses.delta")
+    given = pa.table({"night": ["mon"], "name": ["z"], "loss": [1.0], "q99": [4.0]})
+    write_deltalake(path, given, mode="overwrite", predicate="night = 'mon'", schema_mode="merge")
+    write_wednesday(later(path))
+    assert 4.0 in DeltaTable(path).to_pyarrow_table()["q99"].to_pylist()
+
+
+def test_a_table_that_was_restored_to_its_old_version_is_migrated_again(tmp_path):
+    table = later(write_old(tmp_path / "losses.delta"))
+    ensure_table(table)
+    DeltaTable(table.path).restore(2)
+    assert held(table.path) == OLD
+    ensure_table(table)
+    assert held(table.path) == NEW
+
+
+def test_a_migration_that_would_give_two_rows_one_key_changes_nothing(tmp_path):
+    path = write_old(tmp_path / "losses.delta")
+
+    def merged(rows):
+        return rows.set_column(1, "name", pa.repeat(pa.scalar("all"), rows.num_rows))
+
+    table = Table(path, SCHEMA, ("night", "name"), ("night",), (merged,))
+    with pytest.raises(ContractError, match="got two for mon, all"):
+        put(table, "wed", a=1.0)
+    assert held(path) == OLD
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(read_table, id="read"),
+        pytest.param(lambda table: put(table, "mon", a=1.0), id="write"),
+        pytest.param(
+            lambda table: delete_rows(table, where={"night": "mon"}, commit=Commit("r")),
+            id="delete",
+        ),
+    ],
+)
+def test_a_table_of_a_newer_version_is_refused_before_anything_is_written(table, use):
+    write_wednesday(later(table.path))
+    before = sorted(table.path.rglob("*"))
+    with pytest.raises(VersionError, match=r"losses\.delta has the schema version 3, but .* to 1;"):
+        use(table)
+    assert sorted(table.path.rglob("*")) == before
+
+
+def test_runs_that_migrate_a_table_at_the_same_moment_migrate_it_once(tmp_path):
+    for number in range(5):
+        table = later(write_old(tmp_path / f"{number}.delta"))
+        together = Barrier(4)
+
+        def run(night, table=table, together=together):
+            together.wait()
+            given = pa.table({"night": [night], "name": ["a"], "loss": [7.0], "unit": ["USD"]})
+            replace_rows(table, given, where={"night": night}, commit=Commit(night))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(run, "wxyz"))
+        runs = [entry.get("run_id") for entry in DeltaTable(table.path).history()]
+        assert runs.count("migration 1 to 3") == 1
+        losses = read_table(table)["loss"].to_pylist()
+        assert (losses.count(3.0), losses.count(7.0)) == (120, 4)
+
+
+MIGRATORS = """
+import os, sys
+sys.path[:0] = [{root!r}, {here!r}]
+from pathlib import Path
+from tasks.stores.delta import ensure_table
+from test_delta import later
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        for path in sorted(Path(line.strip()).glob("*.delta")):
+            ensure_table(later(path))
+        os._exit(0)
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
+
+
+def test_a_migration_killed_at_any_moment_leaves_the_old_table_or_the_new_one(tmp_path):
+    old = write_old(tmp_path / "old")
+    for number in range(70):
+        shutil.copytree(old, tmp_path / f"{number:03}.delta")
+    here = Path(__file__).parent
+    script = MIGRATORS.format(root=str(here.parents[2]), here=str(here))
+    delays, statuses, halves = random.Random(7), [], 0
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as migrators:
+        while 0 not in statuses:
+            migrators.stdin.write(f"{tmp_path}\n")
+            migrators.stdin.flush()
+            pid = int(migrators.stdout.readline())
+            if len(statuses) < 15:
+                time.sleep(delays.uniform(0, 0.1))
+                os.kill(pid, signal.SIGKILL)
+            statuses.append(int(migrators.stdout.readline()))
+            states = [held(path) for path in tmp_path.glob("*.delta")]
+            assert all(state in (OLD, NEW) for state in states)
+            halves += OLD in states and NEW in states
+        migrators.stdin.close()
+    assert statuses == [signal.SIGKILL] * 15 + [0]
+    assert halves > 0
+    assert all(state == NEW for state in states)
+    assert all(DeltaTable(path).version() == 3 for path in tmp_path.glob("*.delta"))

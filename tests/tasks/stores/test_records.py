@@ -3,6 +3,7 @@ import json
 import pandas as pd
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from data_contracts import evaluations, quarantine
 from data_contracts.errors import ContractError
@@ -181,3 +182,35 @@ def test_a_bound_may_be_missing(warehouse):
 def test_one_finding_twice_is_refused(warehouse):
     with pytest.raises(ContractError, match="Contract 'quarantine' is broken: Expected one row"):
         record_quarantine(warehouse, findings("JFK-B6", "JFK-B6"), cutoff=NIGHT, run_id="a")
+
+
+def test_rows_of_a_series_are_kept_beside_the_series_itself(warehouse):
+    steps = [NIGHT - pd.Timedelta(hours=hours) for hours in (3, 1)]
+    rows = [findings("JFK-B6", scope="rows", ds=step, value=1e9) for step in steps]
+    given = pa.concat_tables(
+        [*rows, findings("JFK-B6", scope=None, ds=None)], promote_options="permissive"
+    )
+    record_quarantine(warehouse, given, cutoff=NIGHT, run_id="a")
+    stored = read_table(quarantine_table(warehouse)).select(["scope", "ds", "value"])
+    assert [tuple(row.values()) for row in stored.to_pylist()] == [
+        *(("rows", step.to_pydatetime(), 1e9) for step in steps),
+        ("series", NIGHT.to_pydatetime(), 200.0),
+    ]
+
+
+def test_a_quarantine_of_the_first_version_gets_its_new_columns(warehouse):
+    old = pa.schema(
+        [field for field in quarantine.SCHEMA if field.name not in (quarantine.SCOPE, "ds")]
+    )
+    given = findings("JFK-B6").append_column("cutoff", pa.array([NIGHT], old.field("cutoff").type))
+    given = given.append_column("run_id", pa.array(["a"])).select(old.names).cast(old)
+    DeltaTable.create(warehouse.quarantine, schema=old)
+    write_deltalake(warehouse.quarantine, given, mode="overwrite", predicate=f"cutoff = '{NIGHT}'")
+    told = read_table(quarantine_table(warehouse))
+    record_quarantine(warehouse, findings("JFK-B6"), cutoff=NEXT, run_id="b")
+    stored = read_table(quarantine_table(warehouse))
+    assert told["scope"].to_pylist() == ["series"]
+    assert told["ds"].to_pylist() == [NIGHT.to_pydatetime()]
+    assert stored.slice(0, 1).equals(told)
+    assert stored["ds"].to_pylist() == [NIGHT.to_pydatetime(), NEXT.to_pydatetime()]
+    assert quarantine_table(warehouse).version == 2
