@@ -106,11 +106,20 @@ class Covariates(Part):
 class Calendar(Part):
     """The time grid: step and zone. Calendar features and local midnights come from the zone.
 
-    `timezone` may be left out where the source's times carry one; then it is UTC.
+    Attributes:
+        frequency: A pandas offset alias.
+        timezone: May be left out where the source's times carry one; then it is UTC.
+        ambiguous: What a time without a zone means that occurs twice, on steps shorter than a day:
+            it is refused, the `earliest` or the `latest` of both instants, or by the `order` of
+            the rows of a series the earlier one first.
+        missing: What becomes of a row whose time without a zone is skipped: it is refused, goes
+            `forward` by as much as the clock, or is set `aside`.
     """
 
     frequency: str
     timezone: str | None = None
+    ambiguous: Literal["refuse", "earliest", "latest", "order"] = "refuse"
+    missing: Literal["refuse", "forward", "aside"] = "refuse"
 
     @field_validator("frequency")
     @classmethod

@@ -1,15 +1,16 @@
 """Arrow columns as numpy arrays: ids as codes, times as UTC microseconds, values as float32."""
 
+from typing import Literal
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.errors import RefusedError
-
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float32]
+End = Literal["earliest", "latest"]
 
 MISSING = -1
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -66,38 +67,23 @@ def floats(column: pa.Array) -> Floats:
     return np.where(missing, np.float32(np.nan), values) if missing.any() else values
 
 
-def utc_microseconds(column: pa.Array, timezone: str, *, by_the_clock: bool) -> Ints:
+def utc_microseconds(
+    column: pa.Array, timezone: str, *, ambiguous: End = "earliest", missing: End = "latest"
+) -> Ints:
     """Times as UTC microseconds since 1970.
 
     Args:
         column: Timestamps or dates without nulls.
         timezone: Where times without a zone are wall time.
-        by_the_clock: Whether the hour matters, as on grids finer than a day; then a wall time that
-            occurs twice or never is refused. Otherwise the first of two, or the next that exists.
-
-    Raises:
-        RefusedError: If a wall time does not name one instant.
+        ambiguous: Which of two instants a wall time is that occurs twice.
+        missing: What a wall time is that clocks skip: the last instant before, or the first after.
     """
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s" if column.type == pa.date32() else "ms"))
     if column.type.tz is None:
-        column = _localized(column, timezone, by_the_clock)
+        column = pc.assume_timezone(column, timezone, ambiguous=ambiguous, nonexistent=missing)
     counts = column.cast(pa.int64()).to_numpy()
     unit = column.type.unit
     if unit == "ns":
         return counts // 1000
     return counts if unit == "us" else counts * MICROSECONDS[unit]
-
-
-def _localized(column: pa.Array, timezone: str, by_the_clock: bool) -> pa.Array:
-    first = pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="latest")
-    if by_the_clock:
-        last = pc.assume_timezone(column, timezone, ambiguous="latest", nonexistent="earliest")
-        doubtful = pc.not_equal(first, last)
-        if pc.any(doubtful).as_py():
-            stamp = column.filter(doubtful)[0].as_py()
-            raise RefusedError(
-                f"calendar.timezone: expected local times that name one instant, got {stamp}, "
-                f"which {timezone} has twice or never when clocks change; store UTC instead."
-            )
-    return first

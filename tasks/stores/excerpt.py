@@ -139,4 +139,4 @@ def _folders(fragments: list[pads.ParquetFileFragment]) -> frozenset[str]:
 
 
 def _utc(times: pa.Array) -> Ints:
-    return utc_microseconds(times, "UTC", by_the_clock=False)
+    return utc_microseconds(times, "UTC")

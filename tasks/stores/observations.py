@@ -21,6 +21,7 @@ from tasks.stores.columns import Codes, Labels, utc_microseconds
 from tasks.stores.profile import profile_batch, profile_series
 from tasks.stores.scatter import NEVER, Draft, Rows
 from tasks.stores.source import Source, before, open_source
+from tasks.stores.wall_clock import WallClock
 
 Progress = Callable[[int, int], None]
 MOST_STEPS_PER_ROW = 1_000
@@ -96,20 +97,17 @@ class _Reading:
         """
         names = self.spec.source.columns
         wanted = list(dict.fromkeys((names.unique_id, names.ds, *columns)))
+        clock = WallClock(self.spec)
         done, total = number * self.source.num_rows, 2 * self.source.num_rows
         for batch in self.source.batches(wanted, self._visible()):
             codes = self.labels.codes(batch.column(names.unique_id))
             self._refuse_nulls(batch, codes)
-            instants = self.instants(batch.column(names.ds))
-            yield Rows(codes, *self.grid.slots(instants), batch)
+            instants, aside = clock.read(batch.column(names.ds), codes)
+            slots, on_grid = self.grid.slots(instants)
+            yield Rows(codes, instants, slots, on_grid & ~aside, batch)
             done += batch.num_rows
             self.progress(done, total)
         self.progress((number + 1) * self.source.num_rows, total)
-
-    def instants(self, column: pa.Array) -> Ints:
-        """Times of the steps as UTC microseconds."""
-        fine = self.grid.step is not None
-        return utc_microseconds(column, self.grid.timezone, by_the_clock=fine)
 
     def where(self, code: int, instant: int) -> str:
         """One row in words: its series and its time."""
@@ -172,8 +170,7 @@ def _take_census(reading: _Reading) -> _Census:
         stray = ~rows.on_grid & (rows.slots <= reading.cutoff)
         if census.example is None and stray.any():
             row = int(stray.argmax())
-            column = rows.batch.column(reading.spec.source.columns.ds)
-            census.example = (int(rows.codes[row]), int(reading.instants(column[row : row + 1])[0]))
+            census.example = (int(rows.codes[row]), int(rows.instants[row]))
     _refuse_unreadable(reading, census)
     return census
 
@@ -219,7 +216,7 @@ def _extent(reading: _Reading, column: str) -> tuple[int, int]:
     for where in (pc.field(y).is_valid(), pc.field(column).is_valid()):
         first, last = NEVER, -NEVER
         for batch in reading.source.batches([column], where):
-            instants = utc_microseconds(batch.column(0), reading.grid.timezone, by_the_clock=False)
+            instants = utc_microseconds(batch.column(0), reading.grid.timezone)
             first, last = min(first, int(instants.min())), max(last, int(instants.max()))
         if first <= last:
             break

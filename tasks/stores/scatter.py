@@ -22,12 +22,14 @@ class Rows:
 
     Attributes:
         codes: Number of each row's series, in the order in which series were met.
+        instants: Time of each row, UTC microseconds since 1970.
         slots: Slot of each row's time.
         on_grid: Whether the time is exactly the slot's.
         batch: All columns of the rows.
     """
 
     codes: Codes
+    instants: Ints
     slots: Ints
     on_grid: Bools
     batch: pa.RecordBatch
@@ -121,7 +123,8 @@ class Draft:
     def _known_last(self, rows: Rows, chosen: Choice, places: Ints) -> Bools:
         """Which rows became known no earlier than the row that is in their place."""
         column = rows.batch.column(self.spec.source.available_at)
-        since = utc_microseconds(column, self.spec.grid.timezone, by_the_clock=False)[chosen]
+        zone = self.spec.grid.timezone
+        since = utc_microseconds(column, zone, ambiguous="latest")[chosen]  # never too early
         np.maximum.at(self.known_since, places, since)
         newest: Bools = since == self.known_since[places]
         return newest
