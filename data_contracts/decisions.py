@@ -6,10 +6,12 @@
 import pyarrow as pa
 
 from data_contracts.forecasts import INSTANT
+from data_contracts.versions import Migration
 from data_contracts.vocabulary import CHAMPION, CUTOFF, RUN_ID
 
 KEY = (CUTOFF, RUN_ID)
 PARTITION_BY = ()
+MIGRATIONS: tuple[Migration, ...] = ()
 SCHEMA = pa.schema(
     [
         pa.field(CUTOFF, INSTANT, nullable=False),

@@ -9,6 +9,7 @@ of the seasonal naive in sample, before the origin. All are null where nothing w
 import pyarrow as pa
 
 from data_contracts.forecasts import INSTANT
+from data_contracts.versions import Migration
 from data_contracts.vocabulary import (
     CUTOFF,
     CUTOFF_DATE,
@@ -23,6 +24,7 @@ ROLE = "role"
 # A version that is trained again while in service is judged in two roles.
 KEY = (CUTOFF, MODEL_VERSION, ROLE, UNIQUE_ID, ORIGIN)
 PARTITION_BY = (CUTOFF_DATE,)
+MIGRATIONS: tuple[Migration, ...] = ()
 LOSSES = ("absolute_error", "scale", "pinball", "absolute_y", "covered", "error")
 SCHEMA = pa.schema(
     [

@@ -25,6 +25,7 @@ from data_contracts.rules import (
 )
 from data_contracts.spec import Spec
 from data_contracts.verdicts import Severity, Verdict
+from data_contracts.versions import Migration
 from data_contracts.vocabulary import (
     BASELINE,
     CHAMPION,
@@ -45,7 +46,8 @@ from data_contracts.vocabulary import (
 
 INSTANT = pa.timestamp("us", tz="UTC")
 KEY = (UNIQUE_ID, CUTOFF, DS)
-PARTITION_BY = [CUTOFF_DATE]
+PARTITION_BY = (CUTOFF_DATE,)
+MIGRATIONS: tuple[Migration, ...] = ()
 Floats = NDArray[np.float64]
 
 NAME = "forecasts"

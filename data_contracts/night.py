@@ -1,8 +1,10 @@
 """What one night did, as a record: `runs/<cutoff>/night.json`, the report and the UI read it."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from data_contracts.versions import read_document
 
 
 class Record(BaseModel):
@@ -77,8 +79,10 @@ class Night(Record):
         warnings: Sentences of the contracts that did not stop anything.
         training: Why networks were or were not trained tonight, one sentence.
         version: Of the Delta table after the commit.
+        schema_version: Of this record as JSON.
     """
 
+    schema_version: int = 1
     name: str
     spec_digest: str
     code_version: str
@@ -100,6 +104,16 @@ class Night(Record):
     training: str = ""
     stages: tuple[Stage, ...] = ()
     version: int | None = None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a `night.json`.
+
+        Raises:
+            VersionError: If a newer Nightcast wrote it.
+            ValueError: If the text is no record of a night.
+        """
+        return read_document(cls, text)
 
     @property
     def headline(self) -> str:

@@ -7,6 +7,7 @@ Rows of kind `version` say what a version was made from; their `sequence` is 0. 
 import pyarrow as pa
 
 from data_contracts.forecasts import INSTANT
+from data_contracts.versions import Migration
 from data_contracts.vocabulary import CUTOFF, MODEL, MODEL_VERSION, RUN_ID
 
 KIND = "kind"
@@ -15,6 +16,7 @@ VERSION = "version"
 PROMOTION = "promotion"
 KEY = (KIND, SEQUENCE, MODEL_VERSION)
 PARTITION_BY = (KIND,)
+MIGRATIONS: tuple[Migration, ...] = ()
 SCHEMA = pa.schema(
     [
         pa.field(KIND, pa.string(), nullable=False),

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from data_contracts.errors import ContractError
+from data_contracts.versions import read_document
 
 
 class Severity(StrEnum):
@@ -102,8 +103,10 @@ class Verdict(Part):
     Attributes:
         ended: Series that have been silent for so long that they are over: neither forecast nor
             counted.
+        schema_version: Of its JSON; 2 since findings and checks have a scope.
     """
 
+    schema_version: int = 2
     contract: str
     checked: tuple[Check, ...]
     findings: tuple[Finding, ...] = ()
@@ -187,9 +190,10 @@ class Verdict(Part):
         """Read what `to_json` wrote.
 
         Raises:
-            pydantic.ValidationError: If the text is no verdict.
+            VersionError: If a newer Nightcast wrote it.
+            ValueError: If the text is no verdict.
         """
-        return cls.model_validate_json(text)
+        return read_document(cls, text)
 
     def _found(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.severity is severity)

@@ -17,6 +17,7 @@ from models.networks import check_network
 from models.settings import networks_in
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
+from tasks.stores.tables import check_tables
 from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
 
 
@@ -56,9 +57,13 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
 
     Raises:
         SpecError: If the spec is wrong or the warehouse cannot be written.
+        StorageError: If a table of the warehouse cannot be read.
+        VersionError: If a newer Nightcast has written one.
     """
     tonight = rehearse(spec_path, as_of)
-    LEDGER.set(Ledger(open_warehouse(tonight.spec).run(tonight.cutoff)))
+    warehouse = open_warehouse(tonight.spec)
+    check_tables(warehouse)
+    LEDGER.set(Ledger(warehouse.run(tonight.cutoff)))
     return tonight
 
 

@@ -115,18 +115,21 @@ def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
     opened = opened or open_table(table)
     if opened is None:
         return table.stored_schema.empty_table()
-    version = schema_version(table, opened)
     there = [field.name for field in opened.schema().fields]
-    if version == table.version:
+    if schema_version(table, opened) == table.version:
         there = [name for name in there if name in table.schema.names]
     with storage_trouble("read", table.path):
-        rows = opened.to_pyarrow_table(columns=there)
-    if version < table.version:
-        rows = migrated(rows, table, version)
+        rows = as_present(table, opened, opened.to_pyarrow_table(columns=there))
     for field in table.stored_schema:
         if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
     return rows.select(table.schema.names).sort_by([(name, "ascending") for name in table.key])
+
+
+def as_present(table: Table, opened: "DeltaTable", rows: pa.Table) -> pa.Table:
+    """Rows of a snapshot, all their columns, as they are in the present version of its table."""
+    version = schema_version(table, opened)
+    return rows if version == table.version else migrated(rows, table, version)
 
 
 def replace_rows(table: Table, rows: pa.Table, *, where: Where, commit: Commit) -> int:
@@ -271,7 +274,7 @@ def _try_migrate(table: Table, opened: "DeltaTable") -> bool:
     commit = Commit(run_id=f"migration {version} to {table.version}")
     commit_id = uuid4().hex
     with storage_trouble("write", table.path):
-        rows = migrated(opened.to_pyarrow_table(), table, version)
+        rows = as_present(table, opened, opened.to_pyarrow_table())
         try:
             write_deltalake(
                 opened,

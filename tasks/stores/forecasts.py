@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, RUN_ID
-from tasks.stores.delta import Commit, open_table, replace_rows, storage_trouble
+from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
 from tasks.stores.files import whole
 from tasks.stores.table import Table, Value, in_order, stamped
 from tasks.stores.warehouse import Warehouse
@@ -58,7 +58,7 @@ def publish_batch(
     """
     batch = _batch(cutoff)
     return replace_rows(
-        _table(warehouse, levels),
+        forecasts_table(warehouse, levels),
         stamped(rows, {**batch, RUN_ID: run_id}),
         where=batch,
         commit=Commit(run_id, token),
@@ -67,7 +67,7 @@ def publish_batch(
 
 def cutoffs(warehouse: Warehouse) -> list[pd.Timestamp]:
     """Cutoffs that have a batch, ascending; read from the table's log, not from its rows."""
-    opened = open_table(_table(warehouse))
+    opened = open_table(forecasts_table(warehouse))
     return [] if opened is None else _cutoffs(opened)
 
 
@@ -86,7 +86,7 @@ def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.T
         SpecError: If there is no batch of this cutoff.
         StorageError: If the table is damaged.
     """
-    table = _table(warehouse)
+    table = forecasts_table(warehouse)
     opened = open_table(table)
     published = [] if opened is None else _cutoffs(opened)
     if opened is None or not published:
@@ -100,7 +100,7 @@ def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.T
         rows = opened.to_pyarrow_table(
             filters=[(CUTOFF_DATE, "=", cutoff.date()), (CUTOFF, "=", cutoff.to_pydatetime())]
         )
-    return _as_published(rows)
+    return _as_published(as_present(table, opened, rows))
 
 
 def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> Path:
@@ -124,12 +124,14 @@ def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> P
     return path
 
 
-def _table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Table:
+def forecasts_table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Table:
+    """The table that readers read, with a column per quantile level."""
     return Table(
         warehouse.forecasts,
         forecasts.schema(levels),
         forecasts.KEY,
-        tuple(forecasts.PARTITION_BY),
+        forecasts.PARTITION_BY,
+        forecasts.MIGRATIONS,
     )
 
 

@@ -41,13 +41,23 @@ class Occasion:
 def evaluations_table(warehouse: Warehouse) -> Table:
     """The table of losses."""
     return Table(
-        warehouse.evaluations, evaluations.SCHEMA, evaluations.KEY, evaluations.PARTITION_BY
+        warehouse.evaluations,
+        evaluations.SCHEMA,
+        evaluations.KEY,
+        evaluations.PARTITION_BY,
+        evaluations.MIGRATIONS,
     )
 
 
 def decisions_table(warehouse: Warehouse) -> Table:
     """The table of decisions."""
-    return Table(warehouse.decisions, decisions.SCHEMA, decisions.KEY)
+    return Table(
+        warehouse.decisions,
+        decisions.SCHEMA,
+        decisions.KEY,
+        decisions.PARTITION_BY,
+        decisions.MIGRATIONS,
+    )
 
 
 def quarantine_table(warehouse: Warehouse) -> Table:
@@ -56,7 +66,8 @@ def quarantine_table(warehouse: Warehouse) -> Table:
         warehouse.quarantine,
         quarantine.SCHEMA,
         quarantine.KEY,
-        migrations=quarantine.MIGRATIONS,
+        quarantine.PARTITION_BY,
+        quarantine.MIGRATIONS,
     )
 
 

@@ -169,7 +169,7 @@ def store_model(
     if known is not None and known.manifest == record.manifest:
         return known
     replace_rows(
-        _table(warehouse),
+        registry_table(warehouse),
         _rows(record.to_row()),
         where={KIND: VERSION, MODEL_VERSION: record.model_version},
         commit=Commit(run_id=record.model_version),
@@ -206,7 +206,7 @@ def is_stored(warehouse: Warehouse, version: str) -> bool:
 
 def versions(warehouse: Warehouse) -> list[ModelVersion]:
     """All versions, the oldest first."""
-    rows = read_table(_table(warehouse)).to_pylist()
+    rows = read_table(registry_table(warehouse)).to_pylist()
     return [ModelVersion.from_row(row) for row in rows if row[KIND] == VERSION]
 
 
@@ -234,7 +234,7 @@ def champion(warehouse: Warehouse) -> Champion | None:
 
 def champion_history(warehouse: Warehouse) -> list[Champion]:
     """Every move of the pointer, the oldest first."""
-    opened = open_table(_table(warehouse))
+    opened = open_table(registry_table(warehouse))
     return [] if opened is None else _moves(warehouse, opened)
 
 
@@ -261,7 +261,7 @@ def promote(
         StorageError: If the registry cannot be written.
     """
     find_version(warehouse, version)
-    table = _table(warehouse)
+    table = registry_table(warehouse)
     for _ in range(ATTEMPTS):
         opened = ensure_table(table)
         moves = _moves(warehouse, opened)
@@ -287,8 +287,15 @@ def promote(
     )
 
 
-def _table(warehouse: Warehouse) -> Table:
-    return Table(warehouse.registry, registry.SCHEMA, registry.KEY, registry.PARTITION_BY)
+def registry_table(warehouse: Warehouse) -> Table:
+    """The table of versions and of the moves of the champion pointer."""
+    return Table(
+        warehouse.registry,
+        registry.SCHEMA,
+        registry.KEY,
+        registry.PARTITION_BY,
+        registry.MIGRATIONS,
+    )
 
 
 def _rows(row: dict[str, Any]) -> pa.Table:
@@ -297,7 +304,7 @@ def _rows(row: dict[str, Any]) -> pa.Table:
 
 
 def _moves(warehouse: Warehouse, opened: "DeltaTable") -> list[Champion]:
-    rows = read_table(_table(warehouse), opened).to_pylist()
+    rows = read_table(registry_table(warehouse), opened).to_pylist()
     names = Champion.__dataclass_fields__
     moves = [{name: row[name] for name in names} for row in rows if row[KIND] == PROMOTION]
     return [Champion(**move | {"decided_at": pd.Timestamp(move["decided_at"])}) for move in moves]

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from data_contracts.errors import NightcastError
+from data_contracts.errors import NightcastError, VersionError
 from data_contracts.frequency import Grid
+from data_contracts.versions import IN_JSON, refuse_newer
 from models.panel import Panel
 from tasks.stores.files import sha256, sync
 
@@ -18,6 +19,8 @@ ARRAYS = ("indptr", "y", "observed", "past", "known")
 NAMES = "panel.json"
 MANIFEST = "manifest.json"
 DIGEST_LENGTH = 16
+# Of the folder; it stands in the manifest, because the digest shall change with the content alone.
+VERSION = 1
 
 
 def save_panel(panel: Panel, folder: Path) -> Path:
@@ -50,6 +53,7 @@ def load_panel(path: Path) -> Panel:
 
     Raises:
         NightcastError: If the snapshot is missing, or a file of it is missing or was altered.
+        VersionError: If a newer Nightcast wrote it.
     """
     _check(path)
     names = json.loads((path / NAMES).read_text(encoding="utf-8"))
@@ -78,7 +82,7 @@ def _write(panel: Panel, folder: Path) -> str:
     files = {path.name: _entry(path) for path in sorted(folder.iterdir())}
     content = json.dumps(files, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:DIGEST_LENGTH]
-    manifest = {"digest": digest, "files": files}
+    manifest = {IN_JSON: VERSION, "digest": digest, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for path in (*folder.iterdir(), folder):
         sync(path)
@@ -127,6 +131,7 @@ def _check(snapshot: Path) -> None:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise _damaged(snapshot, MANIFEST, "cannot be read") from None
+    refuse_newer(snapshot, manifest.get(IN_JSON), VERSION)
     for name, entry in files.items():
         path = snapshot / name
         if not path.is_file():
@@ -138,6 +143,8 @@ def _check(snapshot: Path) -> None:
 def _is_whole(snapshot: Path) -> bool:
     try:
         _check(snapshot)
+    except VersionError:
+        raise  # what cannot be judged must not be thrown away
     except NightcastError:
         return False
     return True

@@ -3,7 +3,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from data_contracts.errors import ContractError
+from data_contracts.errors import ContractError, VersionError
 from data_contracts.verdicts import Check, Finding, Severity, Verdict
 
 
@@ -101,3 +101,20 @@ def test_a_value_that_is_no_number_is_kept_as_none():
 def test_text_that_is_no_verdict_is_refused():
     with pytest.raises(ValidationError):
         Verdict.from_json('{"contract": "observations", "checked": [], "verdict": "good"}')
+
+
+def test_a_verdict_of_the_first_version_is_read():
+    old = (
+        '{"contract": "observations", "checked": [{"expectation": "fresh", "title": "Fresh.", '
+        '"severity": "critical", "passed": false, "offending": 1}], "findings": [{"contract": '
+        '"observations", "expectation": "fresh", "severity": "critical", "column": null, '
+        '"unique_id": null, "value": 9.0, "bound": "Infinity", "sentence": "Too old."}]}'
+    )
+    verdict = Verdict.from_json(old)
+    assert verdict.critical[0].sentence == "Too old."
+    assert verdict.critical[0].bound == math.inf
+
+
+def test_a_verdict_of_a_newer_version_is_refused_whatever_it_holds():
+    with pytest.raises(VersionError, match="The verdict has the schema version 9, but this"):
+        Verdict.from_json('{"schema_version": 9, "contracts": {}}')

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.errors import VersionError
 from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Finding, Severity, Verdict
 from models.evaluation import evaluate
@@ -79,7 +81,18 @@ def test_the_record_tells_everything_that_somebody_should_know(tonight_of, outco
     assert night.headline == (
         "Published 3 series × 24 steps from the baseline seasonal_naive: no model is better."
     )
-    assert Night.model_validate_json(night.model_dump_json()) == night
+    assert Night.from_json(night.model_dump_json()) == night
+
+
+def test_the_record_of_an_older_nightcast_is_read_and_that_of_a_newer_one_refused(
+    tonight_of, outcome
+):
+    fields = record_of(tonight_of(), outcome).model_dump(mode="json")
+    del fields["schema_version"]
+
+    assert Night.from_json(json.dumps(fields)).published
+    with pytest.raises(VersionError, match="The night has the schema version 9, but this"):
+        Night.from_json(json.dumps(fields | {"schema_version": 9, "moon": "full"}))
 
 
 def test_only_who_was_trained_tonight_has_minutes_of_training(tonight_of, outcome):

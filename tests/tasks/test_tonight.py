@@ -1,10 +1,12 @@
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
+from deltalake import DeltaTable
 
-from data_contracts.errors import SpecError
+from data_contracts.errors import SpecError, VersionError
 from tasks.progress import LEDGER, Ledger, stage
 from tasks.tonight import begin, rehearse
 
@@ -66,6 +68,14 @@ def test_a_night_opens_its_warehouse_and_its_ledger(spec, tmp_path):
 
     assert (tmp_path / "warehouse/walks").is_dir()
     assert LEDGER.get().folder == tonight.warehouse.run(tonight.cutoff)
+
+
+def test_a_warehouse_of_a_newer_nightcast_is_refused_before_the_night_begins(spec, tmp_path):
+    marked = pa.field("a", pa.string(), metadata={"nightcast.schema_version": "9"})
+    DeltaTable.create(tmp_path / "warehouse/walks/registry.delta", schema=pa.schema([marked]))
+
+    with pytest.raises(VersionError, match=r"registry\.delta has the schema version 9, but this"):
+        begin(spec(), datetime(2013, 10, 16))
 
 
 def test_a_rehearsal_writes_nothing(spec, tmp_path):

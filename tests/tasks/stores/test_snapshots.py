@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from data_contracts.errors import NightcastError
+from data_contracts.errors import NightcastError, VersionError
 from data_contracts.frequency import Grid
 from models.panel import Panel
 from tasks.stores.snapshots import load_panel, save_panel
@@ -166,3 +166,26 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
         save_panel(build(y=np.array([None] * 8)), tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def manifest_with(snapshot, **changes):
+    path = snapshot / "manifest.json"
+    told = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({name: value for name, value in told.items() if value is not None}))
+
+
+def test_a_snapshot_says_its_version_and_one_that_says_none_is_of_the_first(tmp_path):
+    snapshot = save_panel(build(), tmp_path)
+    assert json.loads((snapshot / "manifest.json").read_text())["schema_version"] == 1
+    manifest_with(snapshot, schema_version=None)
+    assert load_panel(snapshot).unique_ids == build().unique_ids
+    assert save_panel(build(), tmp_path) == snapshot
+
+
+def test_a_snapshot_of_a_newer_version_is_refused_and_not_thrown_away(tmp_path):
+    snapshot = save_panel(build(), tmp_path)
+    manifest_with(snapshot, schema_version=2)
+    for use in (load_panel, lambda _: save_panel(build(), tmp_path)):
+        with pytest.raises(VersionError, match=f"{snapshot.name} has the schema version 2, but"):
+            use(snapshot)
+    assert list(tmp_path.iterdir()) == [snapshot]
