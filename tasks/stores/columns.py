@@ -61,6 +61,8 @@ def floats(column: pa.Array) -> Floats:
     """Numbers or booleans as float32, NaN where null; the array may be read-only."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if pa.types.is_decimal(column.type):  # whose digits Arrow would scale in single precision
+        column = column.cast(pa.float64(), safe=False)
     values = column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
     missing = np.isnan(values)
     # One bit pattern for all of them, so that equal content gives equal bytes.

@@ -179,6 +179,12 @@ def _refuse_unreadable(reading: _Reading, census: _Census) -> None:
     """Refuse rows of which no panel can be made."""
     num_rows, off_grid = int(census.num_rows.sum()), int(census.off_grid.sum())
     calendar = reading.spec.calendar
+    nameless = [text for text in reading.labels.texts if not text.strip()]
+    if nameless:
+        raise RefusedError(
+            "source.columns.unique_id: expected a name of the series in every row, got the text "
+            f"{nameless[0]!r}; fill it in or remove the rows where the file is written."
+        )
     if num_rows == 0:
         raise _too_early(reading)
     if census.example is not None and num_rows == off_grid:

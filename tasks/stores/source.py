@@ -106,6 +106,7 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
 
     Raises:
         SpecError: If there is no such file or folder, or it is not Parquet.
+        RefusedError: If the first file has a column twice.
     """
     filesystem, root = _locate(uri)
     files = _parquet_files(filesystem, root, uri)
@@ -119,7 +120,29 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
             partition_base_dir=root,
         )
     except pa.ArrowInvalid:
+        _refuse_doubled(_names(files[0], filesystem), files[0])
         raise no_parquet(files[0]) from None
+
+
+def _names(path: str, filesystem: fs.FileSystem) -> list[str]:
+    """Columns of one file.
+
+    Raises:
+        SpecError: If it is not Parquet.
+    """
+    try:
+        return list(pads.ParquetFileFormat().make_fragment(path, filesystem).physical_schema.names)
+    except pa.ArrowInvalid:
+        raise no_parquet(path) from None
+
+
+def _refuse_doubled(names: list[str], path: str) -> None:
+    doubled = [name for place, name in enumerate(names) if name in names[:place]]
+    if doubled:
+        raise RefusedError(
+            f"source.uri: expected every column once in {Path(path).name}, got {doubled[0]!r} "
+            "twice; rename one where the file is written."
+        )
 
 
 def _locate(uri: str) -> tuple[fs.FileSystem, str]:
@@ -173,6 +196,7 @@ def _schema(fragment: pads.ParquetFileFragment, common: pa.Schema) -> pa.Schema:
         schema = fragment.physical_schema
     except pa.ArrowInvalid:
         raise no_parquet(fragment.path) from None
+    _refuse_doubled(schema.names, fragment.path)
     for name in pads.get_partition_keys(fragment.partition_expression):
         if name not in schema.names:
             schema = schema.append(common.field(name))

@@ -312,6 +312,13 @@ def test_the_row_known_last_holds(read, changes, value):
     assert extraction.batch["duplicates"].item() == 0
 
 
+def test_decimals_are_read_as_the_numbers_that_they_are(read):
+    y = pa.array(range(48)).cast(pa.decimal128(22, 3))
+    table = pa.table({"unique_id": ["a"] * 48, "ds": hours(48), "y": y})
+
+    np.testing.assert_array_equal(read(table).panel.history(0), np.arange(48, dtype=np.float32))
+
+
 def test_a_correction_to_null_erases_the_value(read):
     table = revisions((1.0, pd.Timedelta(hours=1)), (None, pd.Timedelta(hours=2)))
     panel = read(table, source={"available_at": "since"}).panel
@@ -431,6 +438,22 @@ REFUSED = [
         [frame_of(1.5)], {}, "unique_id: expected text or whole numbers", id="fractions as ids"
     ),
     pytest.param([with_null("unique_id")], {}, "'unique_id' in every row, got null", id="no id"),
+    pytest.param([frame_of("  ")], {}, "name of the series in every row", id="blank id"),
+    pytest.param(
+        [pa.table([["a"], hours(1), [1.0], [2.0]], names=["unique_id", "ds", "y", "y"])],
+        {},
+        "'y' twice",
+        id="a column twice",
+    ),
+    pytest.param(
+        [
+            frame_of(),
+            pa.table([["a"], hours(1), [1.0], [2.0]], names=["unique_id", "ds", "y", "y"]),
+        ],
+        {},
+        "every column once in 001.parquet",
+        id="a column twice in one file",
+    ),
     pytest.param([with_null("ds")], {}, "'ds' in every row, got null", id="no time"),
     pytest.param(
         [frame_of().assign(since=hours(48).where(np.arange(48) > 3))],
