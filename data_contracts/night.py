@@ -43,7 +43,8 @@ class Decision(Record):
 
     Attributes:
         outcome: `promoted` a challenger; `kept` the champion; `blocked` a challenger that broke a
-            guardrail; `baseline` is published because nothing is better.
+            guardrail; `baseline` is published because nothing is better; `fallback` to it because
+            the batch of the model broke its contract.
         reason: One sentence with the numbers.
         champion: Version in service after the decision, None without one.
         previous: Version in service before it.
@@ -51,7 +52,7 @@ class Decision(Record):
         numbers: What it was decided from, such as `attention_lstm.gain_over_champion`.
     """
 
-    outcome: Literal["promoted", "kept", "blocked", "baseline"]
+    outcome: Literal["promoted", "kept", "blocked", "baseline", "fallback"]
     reason: str
     champion: str | None
     previous: str | None
@@ -79,10 +80,10 @@ class Night(Record):
         warnings: Sentences of the contracts that did not stop anything.
         training: Why networks were or were not trained tonight, one sentence.
         version: Of the Delta table after the commit.
-        schema_version: Of this record as JSON.
+        schema_version: Of this record as JSON; 2 since a decision may be a fallback.
     """
 
-    schema_version: int = 1
+    schema_version: int = 2
     name: str
     spec_digest: str
     code_version: str
@@ -123,5 +124,10 @@ class Night(Record):
             return f"Nothing was published: {self.decision.reason}"
         if self.decision.outcome == "baseline":
             return f"Published {series} from the baseline {self.model}: no model is better."
+        if self.decision.outcome == "fallback":
+            return (
+                f"Published {series} from the baseline {self.model}, because the batch of the "
+                "model broke its contract."
+            )
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
         return f"Published {series} by {self.model}, {what[self.decision.outcome]}."

@@ -81,7 +81,7 @@ def nightly(
     batch = forecast(tonight, known.panel, service, contract)
     output = validate_output(tonight, batch, known, contract)
     if output.critical and decision.champion:  # readers always have a batch
-        service, decision = fall_back(tonight, decision, output)
+        service, decision = fall_back(tonight, before, decision, output)
         batch = forecast(tonight, known.panel, service, contract)
         output = validate_output(tonight, batch, known, contract)
     if output.critical:

@@ -1,12 +1,13 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import NightcastError
+from data_contracts.errors import ConflictError, NightcastError
 from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import BASELINE, CHAMPION
@@ -109,17 +110,41 @@ def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Co
 
 
 @task(name="fall back", task_run_name="fall back", cache_policy=NO_CACHE)
-def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Contender, Decision]:
-    """Let the baseline publish in the place of a model whose batch breaks its contract."""
+def fall_back(
+    tonight: Tonight, before: Service, decision: Decision, output: Verdict
+) -> tuple[Contender, Decision]:
+    """Let the baseline publish in the place of a model whose batch breaks its contract.
+
+    Where the model was promoted tonight, the version that was in service before is so again. The
+    first version ever has none before it, and stays.
+
+    Args:
+        tonight: The night.
+        before: Who was in service before it.
+        decision: What the gate decided.
+        output: The verdict on the batch.
+    """
     what = " ".join(finding.sentence for finding in output.critical)
+    reason = f"The batch of {decision.champion} broke its contract. {what}"
+    champion = decision.champion
+    if decision.outcome == "promoted" and champion and before.pointer:
+        champion = _give_back(tonight, champion, before.pointer, reason)
+        reason += f" {champion} is in service in its place."
     instead = decision.model_copy(
-        update={
-            "outcome": "baseline",
-            "reason": f"The batch of {decision.champion} broke its contract. {what}",
-        }
+        update={"outcome": "fallback", "reason": reason, "champion": champion}
     )
     _record(tonight, instead)
     return baseline_of(tonight.spec), instead
+
+
+def _give_back(tonight: Tonight, version: str, previous: str, reason: str) -> str:
+    """Put back into service what was there before a version; return what is in service then."""
+    with suppress(ConflictError):  # another run has replaced the version, which is as good
+        registry.promote(
+            tonight.warehouse, previous, expected=version, run_id=tonight.run_id, reason=reason
+        )
+    move = registry.champion(tonight.warehouse)
+    return move.model_version if move else previous
 
 
 def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:

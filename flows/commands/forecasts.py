@@ -11,11 +11,12 @@ from rich.table import Table
 from data_contracts.errors import SpecError
 from data_contracts.moments import parse_option
 from data_contracts.spec import Spec, load_spec
-from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, UNIQUE_ID, quantile_column
+from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, RUN_ID, UNIQUE_ID, quantile_column
 from flows.console import ERR, OUT, print_json
 from tasks.stores.exports import write_table
 from tasks.stores.forecasts import read_batch
-from tasks.stores.warehouse import warehouse_of
+from tasks.stores.records import find_decision
+from tasks.stores.warehouse import Warehouse, warehouse_of
 
 SHOWN_ROWS = 24
 
@@ -27,7 +28,8 @@ def show_forecasts(
     spec = load_spec(spec_path)
     zone = spec.grid.timezone
     wanted = parse_option(cutoff, timezone=zone, option="--cutoff")
-    batch = read_batch(warehouse_of(spec), wanted)
+    warehouse = warehouse_of(spec)
+    batch = read_batch(warehouse, wanted)
     if output is not None:
         _refuse_source(output, spec)
         write_table(batch, output)
@@ -35,7 +37,16 @@ def show_forecasts(
     elif as_json:
         print_json(batch.to_pylist())
     else:
-        _print_head(batch.slice(0, SHOWN_ROWS).to_pylist(), batch.num_rows, spec)
+        rows = batch.slice(0, SHOWN_ROWS).to_pylist()
+        _print_head(rows, batch.num_rows, spec)
+        _tell_fallback(warehouse, rows[0])
+
+
+def _tell_fallback(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
+    """Say why the batch is the baseline's where a model was to make it."""
+    decision = find_decision(warehouse, row[CUTOFF], row[RUN_ID])
+    if decision.get("outcome") == "fallback":
+        ERR.print(f"[yellow]fallback[/] {escape(decision['reason'])}", soft_wrap=True)
 
 
 def _refuse_source(output: Path, spec: Spec) -> None:

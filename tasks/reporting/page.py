@@ -134,7 +134,7 @@ def status(night: Night) -> Status:
     """
     if not night.published:
         return Status("Refused", "bad")
-    if night.decision.outcome == "baseline":
+    if night.decision.outcome in ("baseline", "fallback"):
         return Status("Baseline", "warn")
     if night.decision.outcome == "promoted":
         return Status("Newly promoted", "new")

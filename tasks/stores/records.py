@@ -6,6 +6,7 @@ Each function may run twice for the same night: the second time writes over the 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from data_contracts import decisions, evaluations, quarantine
 from data_contracts.night import Decision
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, MODEL_VERSION, RUN_ID
-from tasks.stores.delta import Commit, delete_rows, replace_rows
+from tasks.stores.delta import Commit, delete_rows, read_table, replace_rows
 from tasks.stores.table import Table, Value, stamped
 from tasks.stores.warehouse import Warehouse
 
@@ -126,6 +127,18 @@ def record_decision(warehouse: Warehouse, decision: Decision, *, occasion: Occas
         where={CUTOFF: occasion.cutoff.tz_convert("UTC"), RUN_ID: occasion.run_id},
         commit=Commit(occasion.run_id),
     )
+
+
+def find_decision(warehouse: Warehouse, cutoff: pd.Timestamp, run_id: str) -> Mapping[str, Any]:
+    """What a run decided: the columns of `decisions.SCHEMA`, empty where nothing is known.
+
+    Raises:
+        StorageError: If the table cannot be read.
+    """
+    rows = read_table(decisions_table(warehouse))
+    of_run = (pc.field(CUTOFF) == cutoff) & (pc.field(RUN_ID) == run_id)
+    found: list[dict[str, Any]] = rows.filter(of_run).to_pylist()
+    return found[0] if found else {}
 
 
 def record_quarantine(

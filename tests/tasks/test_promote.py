@@ -17,6 +17,18 @@ from tasks.stores.records import decisions_table
 
 WEEK = pd.Timedelta(days=7)
 NOBODY = Service(champion=None, pointer=None, overtaken=False)
+FAR_OUT = Verdict(
+    contract="forecasts",
+    checked=(),
+    findings=(
+        Finding(
+            contract="forecasts",
+            expectation="near_history",
+            severity=Severity.CRITICAL,
+            sentence="It is far out.",
+        ),
+    ),
+)
 
 
 def in_service(tonight, version, *, expected=None):
@@ -162,21 +174,64 @@ def test_where_a_batch_is_bad_the_baseline_steps_in_and_the_evidence_stays(
     tonight = tonight_of()
     version = store(tonight)
     _, decision = promote.fn(tonight, NOBODY, judged(tonight, walks, NOBODY, [version]))
-    finding = Finding(
-        contract="forecasts",
-        expectation="near_history",
-        severity=Severity.CRITICAL,
-        sentence="It is far out.",
-    )
-    output = Verdict(contract="forecasts", checked=(), findings=(finding,))
 
-    chosen, instead = fall_back.fn(tonight, decision, output)
+    chosen, instead = fall_back.fn(tonight, NOBODY, decision, FAR_OUT)
 
-    assert (chosen.role, instead.outcome) == ("baseline", "baseline")
+    assert (chosen.role, instead.outcome) == ("baseline", "fallback")
     assert instead.reason == f"The batch of {version} broke its contract. It is far out."
+    assert instead.champion == pointer(tonight) == version, "there is none to go back to"
     (row,) = decided(tonight)
-    assert (row["outcome"], row["reason"]) == ("baseline", instead.reason)
+    assert (row["outcome"], row["reason"]) == ("fallback", instead.reason)
     assert json.loads(row["numbers"]) == decision.numbers
+
+
+@pytest.fixture
+def replaced(tonight_of, walks, store):
+    """A champion, and the version that was promoted in its place tonight."""
+    tonight = tonight_of()
+    old, new = store(tonight, seed=8), store(tonight)
+    in_service(tonight, old)
+    before = Service(champion=None, pointer=old, overtaken=False, trouble="It is damaged.")
+    _, decision = promote.fn(tonight, before, judged(tonight, walks, before, [new]))
+    assert (decision.outcome, pointer(tonight)) == ("promoted", new)
+    return before, decision
+
+
+def test_the_pointer_goes_back_from_a_promoted_model_whose_batch_is_bad(tonight_of, replaced):
+    tonight, (before, decision) = tonight_of(), replaced
+
+    _, instead = fall_back.fn(tonight, before, decision, FAR_OUT)
+
+    assert instead.champion == pointer(tonight) == before.pointer
+    assert instead.reason.endswith(f"It is far out. {before.pointer} is in service in its place.")
+    move = registry.champion(tonight.warehouse)
+    assert (move.previous, move.sequence) == (decision.champion, 3)
+    assert move.reason == f"The batch of {decision.champion} broke its contract. It is far out."
+
+
+def test_the_pointer_stays_where_another_run_has_moved_it_meanwhile(tonight_of, replaced, store):
+    tonight, (before, decision) = tonight_of(), replaced
+    in_service(tonight, third := store(tonight, seed=9), expected=decision.champion)
+
+    _, instead = fall_back.fn(tonight, before, decision, FAR_OUT)
+
+    assert instead.champion == pointer(tonight) == third
+    assert instead.reason.endswith(f"{third} is in service in its place.")
+    assert len(registry.champion_history(tonight.warehouse)) == 3
+
+
+def test_a_champion_that_was_kept_stays_in_service_though_its_batch_is_bad(
+    tonight_of, walks, store
+):
+    tonight = tonight_of()
+    in_service(tonight, version := store(tonight))
+    before = load_champion.fn(tonight)
+    _, decision = promote.fn(tonight, before, judged(tonight, walks, before))
+
+    _, instead = fall_back.fn(tonight, before, decision, FAR_OUT)
+
+    assert (decision.outcome, instead.outcome) == ("kept", "fallback")
+    assert instead.champion == pointer(tonight) == version
 
 
 @pytest.mark.parametrize(("days", "taken"), [(0, True), (-1, False)], ids=["seen", "unseen"])
