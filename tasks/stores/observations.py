@@ -57,8 +57,9 @@ def read_observations(
 
     No value after the cutoff is kept but the covariates that are known ahead. With
     `source.available_at`, rows that became known after `as_of` do not exist, and of several rows
-    for one step the one known last holds, its nulls included; without it the last row in the order
-    of files holds, and the others are counted as duplicates. Rows between two steps of the grid
+    for one step the one known last holds, its nulls included; covariates known ahead are those that
+    a forecast would have seen, see `Vintages`. Without it the last row in the order of files holds,
+    and the others are counted as duplicates. Rows between two steps of the grid
     are counted and left out, infinite targets are counted and become NaN, and so do infinite
     covariates.
 

@@ -1,6 +1,7 @@
 """A panel in the making: rows arrive in any order, and each is put in its place."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from data_contracts.spec import Spec
 from models.panel import Bools, Floats, Ints, Panel
 from tasks.stores.columns import Codes, Labels, floats, utc_microseconds
 from tasks.stores.profile import blocks_of
+from tasks.stores.vintages import Vintages
 
 NEVER = np.iinfo(np.int64).max
 
@@ -40,16 +42,20 @@ class Static:
     """The last text of one static column, by code of the series."""
 
     slots: Ints
+    since: Ints
     values: Codes
     labels: Labels = field(default_factory=Labels)
 
-    def put(self, codes: Codes, slots: Ints, values: Codes) -> None:
-        """Take over texts that are at least as late as those before; of equals the last."""
-        filled = values >= 0
-        codes, slots, values = codes[filled], slots[filled], values[filled]
+    def put(self, codes: Codes, slots: Ints, since: Ints, values: Codes) -> None:
+        """Take over the texts of the last step, there the one known last; of equals the last."""
+        before = self.slots.copy()
+        codes, slots, since, values = _those(values >= 0, codes, slots, since, values)
         np.maximum.at(self.slots, codes, slots)
-        last = slots == self.slots[codes]
-        self.values[codes[last]] = values[last]
+        self.since[self.slots > before] = -NEVER
+        codes, since, values = _those(slots == self.slots[codes], codes, since, values)
+        np.maximum.at(self.since, codes, since)
+        codes, values = _those(since == self.since[codes], codes, values)
+        self.values[codes] = values
 
     def texts(self, codes: Ints) -> list[str]:
         """The text of each series, empty without one."""
@@ -80,15 +86,22 @@ class Draft:
 
     def _allocate(self, num_rows: int) -> None:
         covariates, num_codes = self.spec.covariates, len(self.texts)
-        known_since = num_rows if self.spec.source.available_at else 0
+        known_since = num_rows if self.is_dated else 0
         self.y = np.full(num_rows, np.nan, np.float32)
         self.past = np.full((num_rows, len(covariates.past)), np.nan, np.float32)
         self.known = np.full((num_rows, len(covariates.known)), np.nan, np.float32)
         self.known_since = np.full(known_since, -NEVER)
+        self.vintages = Vintages(
+            self.spec.grid, self.cutoff, self.spec.horizon, (known_since, len(covariates.known))
+        )
         self.touched = np.zeros(num_rows - known_since, bool)
         self.nulls = np.zeros(num_codes, np.int64)
         self.static = [
-            Static(np.full(num_codes, -NEVER), np.full(num_codes, -1, np.int32))
+            Static(
+                slots=np.full(num_codes, -NEVER),
+                since=np.full(num_codes, -NEVER),
+                values=np.full(num_codes, -1, np.int32),
+            )
             for _ in covariates.static
         ]
 
@@ -97,20 +110,50 @@ class Draft:
         y = floats(rows.batch.column(self.spec.source.columns.y))
         empty = np.isnan(y) & (rows.slots <= self.cutoff)
         self.nulls += np.bincount(rows.codes[empty], minlength=len(self.nulls))
+        since = self._since(rows)
         chosen, places = self._places(rows)
-        if self.spec.source.available_at is not None:
-            chosen, places = _narrow(chosen, places, self._known_last(rows, chosen, places))
+        self._put_known(rows, since, chosen, places)
+        chosen, places = _narrow(chosen, places, rows.slots[chosen] <= self.cutoff)
+        self._put_static(rows, since, chosen)
+        if self.is_dated:
+            chosen, places = _narrow(chosen, places, self._known_last(since[chosen], places))
         else:
             self.touched[places] = True
-        for number, name in enumerate(self.spec.covariates.known):
-            self.known[places, number] = _finite(rows.batch.column(name))[chosen]
-        chosen, places = _narrow(chosen, places, rows.slots[chosen] <= self.cutoff)
         self.y[places] = y[chosen]
         for number, name in enumerate(self.spec.covariates.past):
             self.past[places, number] = _finite(rows.batch.column(name))[chosen]
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the source says when its rows became known."""
+        return self.spec.source.available_at is not None
+
+    def _since(self, rows: Rows) -> Ints:
+        """When each row became known, in UTC microseconds; all the same if the source is silent."""
+        name, zone = self.spec.source.available_at, self.spec.grid.timezone
+        if name is None:
+            return np.broadcast_to(np.int64(0), len(rows.slots))
+        # A local time that occurs twice is the later, so that nothing is known too early.
+        return utc_microseconds(rows.batch.column(name), zone, ambiguous="latest")
+
+    def _put_known(self, rows: Rows, since: Ints, chosen: Choice, places: Ints) -> None:
+        """Put the covariates that are known ahead, each of the vintage that its step takes."""
+        if not self.spec.covariates.known:
+            return
+        newest: Bools | slice = slice(None)
+        since = since[chosen]
+        ranks = self.vintages.ranks(rows.slots[chosen], since) if self.is_dated else since
+        for number, name in enumerate(self.spec.covariates.known):
+            values = _finite(rows.batch.column(name))[chosen]
+            if self.is_dated:
+                newest = self.vintages.newest(number, places, ranks, values)
+            self.known[places[newest], number] = values[newest]
+
+    def _put_static(self, rows: Rows, since: Ints, chosen: Choice) -> None:
+        codes, slots, since = rows.codes[chosen], rows.slots[chosen], since[chosen]
         for name, static in zip(self.spec.covariates.static, self.static, strict=True):
             values = static.labels.codes(rows.batch.column(name))
-            static.put(rows.codes[chosen], rows.slots[chosen], values[chosen])
+            static.put(codes, slots, since, values[chosen])
 
     def _places(self, rows: Rows) -> tuple[Choice, Ints]:
         """Rows of the batch that have a place in the panel, and which."""
@@ -120,11 +163,8 @@ class Draft:
         inside &= places >= self.indptr[series]
         return _narrow(slice(None), places, inside)
 
-    def _known_last(self, rows: Rows, chosen: Choice, places: Ints) -> Bools:
+    def _known_last(self, since: Ints, places: Ints) -> Bools:
         """Which rows became known no earlier than the row that is in their place."""
-        column = rows.batch.column(self.spec.source.available_at)
-        zone = self.spec.grid.timezone
-        since = utc_microseconds(column, zone, ambiguous="latest")[chosen]  # never too early
         np.maximum.at(self.known_since, places, since)
         newest: Bools = since == self.known_since[places]
         return newest
@@ -152,7 +192,7 @@ class Draft:
             on_grid: Rows up to the cutoff that are on the grid, by code.
         """
         repeats = np.zeros(len(self.texts), np.int64)
-        if self.spec.source.available_at is None:
+        if not self.is_dated:
             ends = self.indptr[1:] - self.spec.horizon
             bounds = np.column_stack([self.indptr[:-1], ends]).ravel()
             steps = np.add.reduceat(self.touched, bounds, dtype=np.int64)[::2]
@@ -204,6 +244,11 @@ class Draft:
             starts = self.indptr[begin:end] - self.indptr[begin]
             first[begin:end] = np.minimum(first[begin:end], np.minimum.reduceat(rows, starts))
         return first
+
+
+def _those(kept: Bools, *columns: Any) -> list[Any]:
+    """The kept rows of several columns."""
+    return [column[kept] for column in columns]
 
 
 def _narrow(chosen: Choice, places: Ints, kept: Bools) -> tuple[Choice, Ints]:

@@ -99,10 +99,8 @@ def test_rows_in_any_order_give_what_a_loop_over_them_finds(read):
             seen = key in last.index and stamps[step] < AS_OF
             y = last.loc[key, "y"] if seen else np.nan
             temp = last.loc[key, "temp"] if seen else np.nan
-            holiday = last.loc[key, "holiday"] if key in last.index else np.nan
             np.testing.assert_array_equal(panel.y[row], np.float32(y))
             np.testing.assert_array_equal(panel.past[row, 0], np.float32(temp))
-            np.testing.assert_array_equal(panel.known[row, 0], np.float32(holiday))
         first = last.loc[unique_id]["y"].dropna().index.min()
         assert stamps[0] == first
 
