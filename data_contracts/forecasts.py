@@ -1,6 +1,6 @@
 """Contract of `forecasts.delta`: one row per series and step of the horizon of one cutoff."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,8 @@ STEPS_AFTER_CUTOFF = "steps_after_cutoff"  # as `ds` has it, NaN off the grid
 DAYS_MISFILED = "days_misfiled"  # from the date of the cutoff to `cutoff_date`
 WIDTH = "width"  # widest interval of a series over the horizon, NaN where its history is constant
 RANGES_OUTSIDE = "ranges_outside"  # distance from the history, NaN where it is not known
+SHARE_SUBSTITUTED = "share_substituted"  # of the series, the same in every row
+SHARE_AWAY = "share_away"  # least share of past values unlike the only forecast, NaN without one
 
 WHICH = "{unique_id} at {ds:%Y-%m-%d %H:%M} UTC"
 
@@ -79,6 +81,17 @@ COLUMNS_CONTRACT = Contract(
             "{expected}, got {found}.",
         ),
     ),
+)
+
+
+SAME_EVERYWHERE = Rule(
+    "not_all_equal",
+    CRITICAL,
+    at_most(SHARE_AWAY, "share_left_outside"),
+    "the forecasts are not all equal, unless the series have been so for a whole horizon",
+    "All forecasts of the model are {only_forecast:g} at every quantile level, but in every "
+    "{horizon:,} steps so far at least {share_away:.0%} of the values were others.",
+    explained_by=("complete", "expected_series"),
 )
 
 
@@ -166,6 +179,16 @@ ROW_RULES = (
         explained_by=("complete",),
     ),
     Rule(
+        "few_substituted",
+        CRITICAL,
+        at_most(SHARE_SUBSTITUTED, "max_substituted_share"),
+        "at most {max_substituted_share:.0%} of the series have a substitute of the baseline",
+        "{substituted:,} of {series:,} series have a substitute of the baseline in the place of a "
+        "forecast, accepted are {max_substituted_share:.0%}; see why they are in quarantine, or "
+        "raise contracts.max_substituted_share.",
+        explained_by=("known_quality",),
+    ),
+    Rule(
         "near_history",
         CRITICAL,
         at_most(RANGES_OUTSIDE, ABSURD),
@@ -225,6 +248,7 @@ def validate_forecasts(
     *,
     expected_ids: Sequence[str],
     history_range: pd.DataFrame | None,
+    least_share_away: Callable[[float], float] | None = None,
 ) -> Verdict:
     """Judge a batch before it is published.
 
@@ -234,6 +258,8 @@ def validate_forecasts(
         expected_ids: Series that the batch must hold, no more and no fewer.
         history_range: Per series `unique_id`, `min` and `max` of its observations; None where
             they are not known, and then no forecast is too far from them.
+        least_share_away: Of the histories, as in `models.standstill`; asked only where all
+            forecasts are equal. None: that is not known, and then they may be.
     """
     from data_contracts.expectations import judge  # takes seconds to import
 
@@ -246,6 +272,8 @@ def validate_forecasts(
             DAYS_MISFILED: _days_misfiled(rows),
             WIDTH: _widths(rows, spec, history_range),
             RANGES_OUTSIDE: _ranges_outside(rows, spec, history_range),
+            SHARE_SUBSTITUTED: _share_substituted(rows),
+            SHARE_AWAY: _share_away(rows, spec, least_share_away),
         }
     )
     return columns.merge(judge(rows_contract(spec, rows, expected_ids), told))
@@ -270,6 +298,11 @@ def rows_contract(spec: Spec, rows: pd.DataFrame, expected_ids: Sequence[str]) -
         "lacking": named or "every series is there",
         "frequency": spec.calendar.frequency,
         "qualities": ", ".join(QUALITIES),
+        "only_forecast": _only_forecast(rows, spec),
+        "substituted": _substituted(rows),
+        "max_substituted_share": spec.max_substituted_share,
+        # What calibrated quantiles leave outside is where equal ones may be right.
+        "share_left_outside": round(1 - spec.quantile_levels[-1] + spec.quantile_levels[0], 9),
     }
     return Contract(NAME, (*_rules_of_levels(spec.quantile_levels), *ROW_RULES), facts)
 
@@ -293,7 +326,7 @@ def _rules_of_levels(levels: tuple[float, ...]) -> tuple[Rule, ...]:
         "Rows with a quantile below that of a lower level: {count:,}, such as " + WHICH + ".",
         explained_by=("complete",),
     )
-    return (no_gaps, no_crossing)
+    return (no_gaps, no_crossing, SAME_EVERYWHERE)
 
 
 def _kinds(rows: pd.DataFrame, expected: pa.Schema) -> pd.DataFrame:
@@ -372,6 +405,36 @@ def _ranges_outside(rows: pd.DataFrame, spec: Spec, history: pd.DataFrame | None
     above = forecasts.max(axis=1) - each["max"].to_numpy()
     below = each["min"].to_numpy() - forecasts.min(axis=1)
     return np.asarray(np.maximum(above, below).clip(min=0) / each["unit"].to_numpy())
+
+
+def _substituted(rows: pd.DataFrame) -> int:
+    """Number of series with a substitute; none where the baseline makes the batch anyway."""
+    if (rows[QUALITY] == BASELINE).any():
+        return 0
+    return int(rows.loc[rows[QUALITY] == SUBSTITUTED, UNIQUE_ID].nunique())
+
+
+def _share_substituted(rows: pd.DataFrame) -> Floats:
+    """Share of the series that have a substitute, in every row the same, `(rows,)`."""
+    return np.full(len(rows), _substituted(rows) / max(1, rows[UNIQUE_ID].nunique()))
+
+
+def _only_forecast(rows: pd.DataFrame, spec: Spec) -> float:
+    """What a model forecasts for every series, step and level; NaN where these differ."""
+    names = quantile_columns(spec.quantile_levels)
+    values = rows.loc[rows[QUALITY] != SUBSTITUTED, names].to_numpy(float)
+    same = values.size > 0 and (values == values.flat[0]).all()
+    return float(values.flat[0]) if same else np.nan
+
+
+def _share_away(
+    rows: pd.DataFrame, spec: Spec, least_share_away: Callable[[float], float] | None
+) -> Floats:
+    """Least share of past values unlike the only forecast, NaN without one, `(rows,)`."""
+    only = _only_forecast(rows, spec)
+    if least_share_away is None or np.isnan(only):
+        return np.full(len(rows), np.nan)
+    return np.full(len(rows), least_share_away(only))
 
 
 def _instants(times: "pd.Series[pd.Timestamp]") -> Ints:

@@ -434,6 +434,12 @@ class Spec(Part):
         return self.contracts.ended_after or self.max_age + self.month
 
     @property
+    def max_substituted_share(self) -> float:
+        """Largest accepted share of series whose forecast is a substitute."""
+        share = self.contracts.max_substituted_share
+        return self.contracts.max_quarantine_share if share is None else share
+
+    @property
     def max_gap(self) -> int:
         """Longest accepted run of missing steps."""
         return self.contracts.max_gap or max(1, self.context_length // 2)

@@ -1,5 +1,7 @@
 """Validate: hold what was read, and what is about to be published, against their contracts."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +14,7 @@ from data_contracts.observations import validate_observations
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import UNIQUE_ID
 from models.panel import Panel
+from models.standstill import least_share_away
 from tasks.forecast import served_series
 from tasks.progress import stage
 from tasks.stores.observations import Extraction
@@ -68,6 +71,7 @@ def validate_output(
             tonight.spec,
             expected_ids=served_series(tonight.spec, known.panel, contract),
             history_range=known.profile[[UNIQUE_ID, "min", "max"]],
+            least_share_away=partial(least_share_away, known.panel),
         )
         write_validation(tonight.warehouse, tonight.cutoff, contract.merge(verdict))
     return verdict

@@ -54,8 +54,10 @@ def history(low=0.0, high=30.0):
     return pd.DataFrame({"unique_id": IDS, "min": low, "max": high})
 
 
-def validate(rows, *, spec=SPEC, expected_ids=IDS, history_range=None):
-    return validate_forecasts(rows, spec, expected_ids=expected_ids, history_range=history_range)
+def validate(rows, *, spec=SPEC, expected_ids=IDS, history_range=None, away=None):
+    return validate_forecasts(
+        rows, spec, expected_ids=expected_ids, history_range=history_range, least_share_away=away
+    )
 
 
 def spoiled(column, value, row=5):
@@ -82,7 +84,7 @@ def test_a_good_batch_passes_without_any_finding(known):
     verdict = validate(batch(), history_range=known)
     assert verdict.findings == ()
     assert all(check.passed for check in verdict.checked)
-    assert len(verdict.checked) == 16
+    assert len(verdict.checked) == 18
 
 
 def test_a_series_without_any_spread_is_a_warning_unless_it_is_constant():
@@ -133,7 +135,8 @@ def test_any_order_of_rows_and_columns_is_good():
 
 @pytest.mark.parametrize("quality", ["champion", "baseline", "substituted"])
 def test_each_of_the_three_qualities_is_good(quality):
-    assert sentences(validate(spoiled("quality", quality))) == []
+    told = spec(contracts={"max_substituted_share": 0.5})
+    assert sentences(validate(spoiled("quality", quality), spec=told)) == []
 
 
 def test_equal_quantiles_are_in_order():
@@ -367,3 +370,106 @@ def test_every_title_reads_without_gaps():
     for rule in contract.rules:
         words = {**contract.facts, "bound": rule.expectation.bound(contract.facts)}
         assert "{" not in rule.title.format(**words)
+
+
+def all_equal(value=12.0, spec=SPEC):
+    """A batch of a model whose every quantile is the same."""
+    rows = batch(spec)
+    rows[["mean", *quantile_columns(spec.quantile_levels)]] = np.float32(value)
+    return rows
+
+
+def asked(share):
+    """Histories of which a least share is away from whatever they are asked about."""
+    values = []
+
+    def away(value):
+        values.append(value)
+        return share
+
+    return away, values
+
+
+@pytest.mark.parametrize(("share", "blocked"), [(1.0, True), (0.21, True), (0.2, False)])
+def test_a_batch_of_one_value_is_blocked_unless_the_histories_have_been_there(share, blocked):
+    away, values = asked(share)
+
+    verdict = validate(all_equal(), history_range=history(), away=away)
+
+    assert ("not_all_equal" in {found.expectation for found in verdict.critical}) == blocked
+    assert values == [12.0]
+
+
+def test_a_batch_of_one_value_says_what_is_strange_about_it():
+    (found,) = validate(all_equal(), away=asked(0.873)[0]).critical
+    assert found.sentence == (
+        "All forecasts of the model are 12 at every quantile level, but in every 4 steps so far at "
+        "least 87% of the values were others."
+    )
+    assert found.bound == pytest.approx(0.2)
+
+
+def test_substitutes_do_not_hide_that_all_forecasts_of_the_model_are_equal():
+    rows = all_equal()
+    substitute = rows["unique_id"] == IDS[0]
+    rows.loc[substitute, ["q90", "quality"]] = [np.float32(13), "substituted"]
+    told = spec(contracts={"max_substituted_share": 0.5})
+
+    verdict = validate(rows, spec=told, away=asked(1.0)[0])
+
+    assert [found.expectation for found in verdict.critical] == ["not_all_equal"]
+
+
+def test_histories_are_not_asked_where_forecasts_differ():
+    away, values = asked(1.0)
+    assert validate(batch(), away=away).findings == ()
+    assert values == []
+
+
+def test_one_quantile_level_may_be_flat():
+    told = spec(quantile_levels=[0.5])
+    assert validate(all_equal(spec=told), spec=told, away=asked(1.0)[0]).findings == ()
+
+
+def of_quality(**qualities):
+    """A good batch with another quality for each of its series."""
+    names = dict(zip(IDS, qualities.values(), strict=True))
+    return batch().assign(quality=lambda rows: rows["unique_id"].map(names))
+
+
+@pytest.mark.parametrize(
+    ("contracts", "blocked"),
+    [
+        pytest.param({}, True, id="default, that of quarantine"),
+        pytest.param({"max_quarantine_share": 0.4}, False, id="quarantine accepts more"),
+        pytest.param(
+            {"max_quarantine_share": 0.4, "max_substituted_share": 0.3}, True, id="own share"
+        ),
+        pytest.param({"max_substituted_share": 0.34}, False, id="own share is enough"),
+    ],
+)
+def test_a_batch_with_too_many_substitutes_is_blocked(contracts, blocked):
+    rows = of_quality(a="champion", b="substituted", c="champion")
+
+    verdict = validate(rows, spec=spec(contracts=contracts))
+
+    assert [found.expectation for found in verdict.critical] == ["few_substituted"] * blocked
+
+
+def test_a_batch_with_too_many_substitutes_says_how_many_and_what_to_do():
+    rows = of_quality(a="champion", b="substituted", c="substituted")
+    (found,) = validate(rows).critical
+    assert found.sentence == (
+        "2 of 3 series have a substitute of the baseline in the place of a forecast, accepted are "
+        "20%; see why they are in quarantine, or raise contracts.max_substituted_share."
+    )
+
+
+def test_the_baseline_substitutes_nothing_in_a_batch_of_its_own():
+    rows = of_quality(a="baseline", b="substituted", c="substituted")
+    assert validate(rows).findings == ()
+
+
+def test_a_batch_of_nothing_but_substitutes_is_blocked():
+    rows = of_quality(a="substituted", b="substituted", c="substituted")
+    assert [found.expectation for found in validate(rows).critical] == ["few_substituted"]
