@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
+from data_contracts.frequency import Grid
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import UNIQUE_ID
 from models.panel import Ints, Panel
@@ -192,7 +193,7 @@ def _refuse_unreadable(reading: _Reading, census: _Census) -> None:
         raise RefusedError(
             f"calendar.frequency: expected times on the grid of {calendar.frequency} in "
             f"{reading.grid.timezone}, got {num_rows} rows that are all off it, the first "
-            f"{reading.where(*census.example)}; check calendar.frequency and calendar.timezone."
+            f"{reading.where(*census.example)}; {_what_fits(reading, census.example[1])}."
         )
     steps = int((reading.end + 1 - census.first[census.first != NEVER]).sum())
     if steps > max(FEW_STEPS, MOST_STEPS_PER_ROW * num_rows):
@@ -201,6 +202,18 @@ def _refuse_unreadable(reading: _Reading, census: _Census) -> None:
             f"{calendar.frequency} for {num_rows} rows; check calendar.frequency, and the times "
             "for stray ones long ago."
         )
+
+
+def _what_fits(reading: _Reading, instant: int) -> str:
+    """What to do about times off the grid, judged by one of them."""
+    grid, kind = reading.grid, reading.source.type_of(reading.spec.source.columns.ds)
+    for zone in ("UTC", getattr(kind, "tz", None) or "UTC") if grid.step is None else ():
+        if Grid(grid.frequency, zone).slots(np.array(instant))[1]:
+            return (
+                f"these times are midnights of {zone}: set calendar.timezone to {zone}, "
+                "or write dates"
+            )
+    return "check calendar.frequency and calendar.timezone"
 
 
 def _too_early(reading: _Reading) -> SpecError:

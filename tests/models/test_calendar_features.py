@@ -22,6 +22,30 @@ def test_the_day_begins_at_local_midnight_on_both_sides_of_a_clock_change(utc_mi
     np.testing.assert_allclose(features, [[0, 0, 1, 1]], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("utc_midnight", "hours"),
+    [
+        pytest.param("2013-03-10T05:00", [0, 1, *range(3, 24), 0], id="2 o'clock is skipped"),
+        pytest.param("2013-11-03T04:00", [0, 1, 1, *range(2, 24), 0], id="1 o'clock comes twice"),
+    ],
+)
+def test_the_phase_of_the_day_is_what_the_clock_on_the_wall_shows(utc_midnight, hours):
+    features = calendar_features(NEW_YORK, _slots(utc_midnight, len(hours)), ("day",))
+
+    angles = 2 * np.pi * np.array(hours) / 24
+    np.testing.assert_allclose(features[:, 0], np.sin(angles), atol=1e-6)
+    np.testing.assert_allclose(features[:, 2], np.cos(angles), atol=1e-6)
+
+
+def test_the_day_of_a_half_hour_zone_begins_at_its_own_midnight():
+    grid = Grid("30min", "Asia/Kolkata")
+    midnight = pd.Timestamp("2024-02-29", tz="Asia/Kolkata").value // 1000
+
+    features = calendar_features(grid, grid.slots(np.array([midnight]))[0], ("day",))
+
+    np.testing.assert_allclose(features, [[0, 0, 1, 1]], atol=1e-6)
+
+
 def test_features_equal_an_obvious_loop():
     slots = _slots("2013-03-09T00:00", 72)
 
