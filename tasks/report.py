@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.forecasts import schema
@@ -16,12 +16,13 @@ from models.neural import NeuralForecaster
 from models.panel import Panel
 from tasks.outcome import Outcome, record_of, record_of_refusal
 from tasks.progress import stage
-from tasks.reporting.artifacts import key, markdown
+from tasks.reporting.artifacts import contract_table, key, markdown
 from tasks.reporting.charts import choose
 from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
 from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.stores.files import write_text
+from tasks.stores.history import read_history
 from tasks.stores.observations import Extraction
 from tasks.stores.runs import report_path, write_night
 from tasks.tonight import Tonight
@@ -115,6 +116,10 @@ def _learned(outcome: Outcome) -> tuple[Learned, ...]:
 
 
 def _keep(tonight: Tonight, page: Page) -> None:
+    if page.verdicts:
+        verdict = page.verdicts[0].merge(*page.verdicts[1:])
+        past = read_history(tonight.warehouse, tonight.cutoff, verdict)
+        page = replace(page, history=past)
     write_night(tonight.warehouse, page.night)
     write_text(report_path(tonight.warehouse, tonight.cutoff), render_page(page))
     _show(page)
@@ -127,5 +132,11 @@ def _show(page: Page) -> None:
             markdown=markdown(page),
             description=page.night.headline,
         )
+        if rules := contract_table(page):
+            create_table_artifact(
+                key=key(page.night.name, kind="contract"),
+                table=rules,
+                description=f"The contract of the night: {len(rules)} rules, broken ones first.",
+            )
     except Exception as error:  # any failure of the UI: the batch is published nevertheless
         get_run_logger().warning("The report is not among the artifacts of the UI: %s", error)

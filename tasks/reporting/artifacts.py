@@ -6,8 +6,18 @@ from collections.abc import Sequence
 
 from data_contracts.night import Night
 from tasks.reporting.charts import choose, fans, png
+from tasks.reporting.contract import ContractView, RuleRow, legend
 from tasks.reporting.formats import MISSING, count, duration, number, percent
-from tasks.reporting.page import Fact, Page, Sentence, card, facts, status, tiles, unexplained
+from tasks.reporting.page import (
+    Fact,
+    Page,
+    Sentence,
+    contract_of,
+    facts,
+    status,
+    tiles,
+    unexplained,
+)
 from tasks.reporting.scoreboard import Cell, contenders
 
 MAX_CHARTS = 9
@@ -27,13 +37,19 @@ def markdown(page: Page) -> str:
     return text if too_large else f"{text}\n\n{picture}".strip() + "\n"
 
 
-def key(name: str) -> str:
+def key(name: str, *, kind: str = "report") -> str:
     """Key under which the UI keeps the reports of a spec, one version per night.
 
-    >>> key("NYC_departures")
-    'report-nyc-departures'
+    >>> key("NYC_departures"), key("NYC_departures", kind="contract")
+    ('report-nyc-departures', 'contract-nyc-departures')
     """
-    return "report-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"{kind}-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def contract_table(page: Page) -> list[dict[str, str]]:
+    """Every rule of the night as rows of a table, the broken ones first; none without a verdict."""
+    seen = contract_of(page)
+    return [] if seen is None else [_row(row) for row in seen.rules]
 
 
 def plain(text: object) -> str:
@@ -97,16 +113,78 @@ def _scores(night: Night) -> str:
 
 
 def _contracts(page: Page) -> str:
-    cards = [card(verdict) for verdict in page.verdicts]
+    seen = contract_of(page)
+    said = [] if seen is None else [_broken(seen), _aside(seen)]
+    told = unexplained(page)
+    lines = [_sentence(sentence) for sentence in told[:MAX_SENTENCES]]
+    if len(told) > MAX_SENTENCES:
+        lines.append(f"- {len(told) - MAX_SENTENCES} more are in the page of the night")
+    return "\n\n".join(filter(None, ["## Contract", *said, "\n".join(lines)]))
+
+
+def _broken(seen: ContractView) -> str:
+    """The broken rules with their history, and what was found."""
+    header = ("If broken", "Rule", "Accepted", "Broken by", "Since", "Last nights")
     rows = [
-        (plain(one.contract), one.status, f"{one.num_passed} of {len(one.checks)}") for one in cards
+        (
+            f"**{row.mark.value}**",
+            plain(row.check.title),
+            plain(_accepted(row)),
+            f"{row.offending:,}",
+            row.since,
+            f"`{row.strip}`",
+        )
+        for row in seen.broken
     ]
-    found = [sentence for one in cards for sentence in one.sentences] + unexplained(page)
-    lines = [_sentence(sentence) for sentence in found[:MAX_SENTENCES]]
-    if len(found) > MAX_SENTENCES:
-        lines.append(f"- {len(found) - MAX_SENTENCES} more are in the page of the night")
-    table = _table(("Contract", "Status", "Rules kept"), rows) if rows else ""
-    return "\n\n".join(filter(None, ["## Contracts", table, "\n".join(lines)]))
+    lines = [
+        f"- **{row.mark.value}** {plain(sentence)}"
+        for row in seen.broken
+        for sentence in row.sentences
+    ]
+    words = ", ".join(f"`{symbol}` {meaning}" for _, symbol, meaning in legend(seen.rules))
+    return "\n\n".join(
+        [
+            f"**{seen.summary}.** All of them: the table beside this report.",
+            _table(header, rows) if rows else "Every rule holds.",
+            *(
+                ["\n".join(lines), f"One mark per night, tonight at the end: {words}."]
+                if rows
+                else []
+            ),
+        ]
+    )
+
+
+def _row(row: RuleRow) -> dict[str, str]:
+    return {
+        "tonight": row.mark.value,
+        "rule": row.check.title,
+        "about": row.group,
+        "severity": row.check.severity.value,
+        "accepted": _accepted(row),
+        "broken by": f"{row.offending:,}",
+        "since": row.since,
+        "last nights": row.strip,
+    }
+
+
+def _aside(seen: ContractView) -> str:
+    """The series that are set aside, the latest first."""
+    if not seen.series:
+        return ""
+    rows = [
+        (plain(row.unique_id), row.since, plain(row.reason)) for row in seen.series[:MAX_SENTENCES]
+    ]
+    title = f"### Set aside: {count(len(seen.series), 'series', 'series')}"
+    more = len(seen.series) - len(rows)
+    rest = f"{more:,} more are in quarantine.delta." if more else ""
+    table = _table(("Series", "Since", "Why"), rows)
+    return "\n\n".join(filter(None, [title, table, rest]))
+
+
+def _accepted(row: RuleRow) -> str:
+    setting = f" (contracts.{row.check.setting})" if row.check.setting else ""
+    return f"{row.threshold}{setting}" if row.threshold else ""
 
 
 def _sentence(sentence: Sentence) -> str:

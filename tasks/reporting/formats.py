@@ -64,6 +64,15 @@ def local_time(instant: datetime, timezone: str) -> str:
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
 
 
+def local_day(instant: datetime, timezone: str) -> str:
+    """Write the day of an instant in a zone.
+
+    >>> local_day(pd.Timestamp("2013-12-11T04:00Z"), "America/New_York")
+    'Tue 10 Dec 2013'
+    """
+    return local_time(instant, timezone).split(",")[0]
+
+
 def local_span(first: datetime, last: datetime, timezone: str) -> str:
     """Write a span of time as the clocks of a zone show it; one day is named once.
 

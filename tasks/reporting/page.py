@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
+from data_contracts.history import History, trace_nights
 from data_contracts.night import Night
-from data_contracts.verdicts import Check, Severity, Verdict
+from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
 from tasks.reporting import learning_curves
 from tasks.reporting.charts import central_pairs, choose, fans, svg
+from tasks.reporting.contract import ContractView, contract_view, legend
 from tasks.reporting.formats import (
     count,
     duration,
@@ -27,7 +29,8 @@ from tasks.reporting.learning_curves import Learned
 from tasks.reporting.scoreboard import baseline, by_series, contenders, gain, publisher
 
 MAX_CHARTS = 24
-MAX_SENTENCES = 40  # per contract
+MAX_SENTENCES = 40
+MAX_ASIDE = 100  # series in quarantine that are listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,7 @@ class Page:
         series_scores: Columns `unique_id`, `model`, `role` and `mase`; None where nobody was
             judged.
         learned: How the trainings of tonight went.
+        history: What the contracts found on the last nights; None where only tonight is known.
     """
 
     night: Night
@@ -57,6 +61,7 @@ class Page:
     target: str = "y"
     series_scores: pd.DataFrame | None = None
     learned: tuple[Learned, ...] = ()
+    history: History | None = None
 
 
 class Status(NamedTuple):
@@ -93,17 +98,6 @@ class Sentence(NamedTuple):
     severity: str
     unique_id: str
     text: str
-
-
-class Card(NamedTuple):
-    """One contract: its rules, the broken ones first, and what it found, the gravest first."""
-
-    contract: str
-    status: str
-    checks: list[Check]
-    num_passed: int
-    sentences: list[Sentence]
-    num_hidden: int
 
 
 def render_page(page: Page) -> str:
@@ -215,21 +209,13 @@ def intervals(levels: tuple[float, ...]) -> list[str]:
     return [percent(levels[k] - levels[j], 0) for j, k in central_pairs(levels)]
 
 
-def card(verdict: Verdict) -> Card:
-    """What the page shows of one contract."""
-    gravity = list(Severity)
-    found = sorted(verdict.findings, key=lambda finding: gravity.index(finding.severity))
-    return Card(
-        contract=verdict.contract,
-        status=verdict.status,
-        checks=sorted(verdict.checked, key=lambda check: check.passed),
-        num_passed=sum(check.passed for check in verdict.checked),
-        sentences=[
-            _sentence(finding.severity, finding.unique_id or "", finding.sentence)
-            for finding in found[:MAX_SENTENCES]
-        ],
-        num_hidden=max(0, len(found) - MAX_SENTENCES),
-    )
+def contract_of(page: Page) -> ContractView | None:
+    """The contracts of the night with their history, None where none was checked."""
+    if not page.verdicts:
+        return None
+    first, *others = page.verdicts
+    history = page.history or trace_nights({pd.Timestamp(page.night.cutoff): first.merge(*others)})
+    return contract_view(page.verdicts, history, timezone=page.timezone)
 
 
 def unexplained(page: Page) -> list[Sentence]:
@@ -254,6 +240,7 @@ def _view(page: Page) -> dict[str, Any]:
     """What the template shows, each piece ready to be printed."""
     night = page.night
     drawn = chart_rows(page)
+    contract = contract_of(page)
     return {
         "night": night,
         "target": page.target,
@@ -268,7 +255,9 @@ def _view(page: Page) -> dict[str, Any]:
         "trainings": training_rows(page),
         "contenders": contenders(night),
         "series": by_series(night, page.series_scores),
-        "cards": [card(verdict) for verdict in page.verdicts],
+        "contract": contract,
+        "legend": legend(contract.rules) if contract else [],
+        "max_aside": MAX_ASIDE,
         "unexplained": unexplained(page),
         "stages": night.stages,
         "total_seconds": sum(stage.seconds for stage in night.stages),
@@ -289,8 +278,8 @@ def _contracts_tile(page: Page) -> Fact:
     checked = count(len(checks), "rule was checked", "rules were checked")
     critical = [finding for verdict in page.verdicts for finding in verdict.critical]
     if critical:
-        broken = count(len(critical), "rule is", "rules are")
-        return Fact("Contracts", "broken", f"{broken} broken that stop a night; {checked}", "bad")
+        broken = count(len(critical), "broken rule stops", "broken rules stop")
+        return Fact("Contracts", "broken", f"{broken} the night; {checked}", "bad")
     num_aside, num_warnings = len(page.night.quarantined), len(page.night.warnings)
     if not num_aside and not num_warnings:
         return Fact("Contracts", "all kept", checked, "good")

@@ -87,13 +87,13 @@ def verdict_of(*found, contract="observations"):
     )
     broken = tuple(
         Check(
-            expectation=finding.expectation,
-            title=f"The rule of {finding.severity}",
-            severity=finding.severity,
+            expectation=f"rule-{severity}",
+            title=f"The rule of {severity}",
+            severity=severity,
             passed=False,
             offending=1,
         )
-        for finding in findings
+        for severity in dict.fromkeys(finding.severity for finding in findings)
     )
     kept = Check(
         expectation="keys", title="Keys are unique", severity=Severity.CRITICAL, passed=True

@@ -1,11 +1,22 @@
 import base64
 import re
 
+import pandas as pd
 import pytest
 
+from data_contracts.history import trace_nights
 from data_contracts.verdicts import Severity
 from tasks.reporting import artifacts
-from tasks.reporting.artifacts import MAX_BYTES, key, markdown, plain
+from tasks.reporting.artifacts import (
+    MAX_BYTES,
+    MAX_SENTENCES,
+    contract_table,
+    key,
+    markdown,
+    plain,
+)
+
+CUTOFF, DAY = pd.Timestamp("2013-12-11T04:00Z"), pd.Timedelta(days=1)
 
 HOSTILE = "a|b <script>x</script> `c` [d](e) *f*\n# g"
 
@@ -49,6 +60,7 @@ def test_hostile_text_is_neither_markup_nor_a_new_cell(make_page, make_verdict):
     )
 
     text = markdown(page).split("![Fan charts]")[0]
+    text = re.sub(r"`[·○▲■✗–_]+`", "", text)  # nights as marks
 
     assert not re.search(r"(?<!\\)<", text)
     assert not re.search(r"(?<!\\)`", text)
@@ -87,3 +99,41 @@ def test_a_refused_night_has_findings_and_no_picture(refused_page):
 )
 def test_a_key_is_lower_case_with_dashes(name, wanted):
     assert key(name) == wanted
+
+
+def test_broken_rules_are_a_table_with_their_history(make_page, make_verdict):
+    tonight = make_verdict((Severity.WARNING, None, "It stopped moving."))
+    kept = tonight.model_copy(
+        update={
+            "checked": tuple(
+                check.model_copy(update={"passed": True}) for check in tonight.checked
+            ),
+            "findings": (),
+        }
+    )
+    history = trace_nights({CUTOFF - DAY: kept, CUTOFF: tonight})
+
+    text = markdown(make_page(verdicts=(tonight,), history=history))
+
+    (row,) = [line for line in rows_of(text) if line.startswith("| **warning**")]
+    assert [cell.strip() for cell in row.split("|")][-3:-1] == ["new tonight", "`·▲`"]
+    assert "- **warning** It stopped moving." in text
+
+
+def test_series_that_are_set_aside_are_a_table_that_ends_somewhere(make_page, make_verdict):
+    found = [(Severity.QUARANTINE, f"s0{n}", f"s0{n}: it has a gap.") for n in range(2000)]
+
+    text = markdown(make_page(verdicts=(make_verdict(*found),)))
+
+    assert len([line for line in rows_of(text) if line.startswith("| s0")]) == MAX_SENTENCES
+    assert f"{2000 - MAX_SENTENCES:,} more are in quarantine.delta" in text
+
+
+def test_the_table_of_the_contract_holds_every_rule_the_broken_ones_first(make_page, make_verdict):
+    verdict = make_verdict((Severity.WARNING, None, "It stopped moving."))
+
+    rows = contract_table(make_page(verdicts=(verdict,)))
+
+    assert [row["tonight"] for row in rows] == ["warning", "kept"]
+    assert [row["last nights"] for row in rows] == ["▲", "·"]
+    assert contract_table(make_page(verdicts=())) == []

@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from data_contracts.history import trace_nights
 from data_contracts.night import Decision
 from data_contracts.verdicts import Severity
-from tasks.reporting.page import MAX_CHARTS, render_page, status
+from tasks.reporting.page import MAX_ASIDE, MAX_CHARTS, render_page, status
 
 HOSTILE = "<script>alert('x')</script>&\"|`$_{{ 7 * 7 }}"
 
@@ -158,10 +159,63 @@ def test_findings_are_shown_the_gravest_first_and_a_series_is_named_once(make_pa
     )
     texts = read(make_page(verdicts=(make_verdict(*found),))).texts
 
-    sentences = ["The feed stopped.", "its longest gap is 200 steps.", "The level has shifted."]
+    sentences = [
+        "The feed stopped.",
+        "JFK: its longest gap is 200 steps.",
+        "The level has shifted.",
+        "its longest gap is 200 steps.",  # in the table of what is set aside
+    ]
     places = [texts.index(sentence) for sentence in sentences]
     assert places == sorted(places)
-    assert "1 of 4 rules kept" in texts
+    assert any(text.startswith("1 of 4 rules kept;") for text in texts)
+
+
+def test_the_last_nights_of_a_rule_are_marks_with_words(make_page, make_verdict):
+    tonight = make_verdict((Severity.WARNING, None, "It stopped moving."))
+    kept = make_verdict()
+    kept = kept.model_copy(
+        update={"checked": (*kept.checked, tonight.checked[1].model_copy(update={"passed": True}))}
+    )
+    cutoff = pd.Timestamp("2013-12-11T04:00Z")
+    history = trace_nights({cutoff - pd.Timedelta(days=1): kept, cutoff: tonight})
+
+    document = render_page(make_page(verdicts=(tonight,), history=history))
+
+    assert (
+        '<i class="kept" title="Mon 9 Dec 2013: kept"></i>'
+        '<i class="warning" title="Tue 10 Dec 2013: warning, 1 broke it"></i>'
+    ) in document
+    assert 'aria-label="kept on 1 of 2 nights, broken on 1"' in document
+    assert "new tonight" in document
+
+
+def test_thousands_of_series_in_quarantine_make_no_large_page(make_page, make_verdict):
+    found = [(Severity.QUARANTINE, f"s{n:04d}", f"s{n:04d}: it has a gap.") for n in range(2000)]
+
+    small = render_page(make_page())
+    document = render_page(make_page(verdicts=(make_verdict(*found),)))
+
+    assert document.count("it has a gap") == MAX_ASIDE
+    assert f"{2000 - MAX_ASIDE:,} more are in" in document
+    assert len(document) < len(small) + 50_000
+
+
+def test_what_was_passed_over_ended_or_is_back_is_said(make_page, make_verdict):
+    verdict = make_verdict().model_copy(update={"ended": ("JFK",)})
+    aside = make_verdict((Severity.QUARANTINE, "EWR", "EWR: it has a gap."))
+    cutoff = pd.Timestamp("2013-12-11T04:00Z")
+    history = trace_nights(
+        {cutoff - pd.Timedelta(days=1): aside, cutoff: verdict},
+        passed_over=["2013-12-08 04:00 UTC: it is no verdict of this version"],
+    )
+
+    texts = read(make_page(verdicts=(verdict,), history=history)).texts
+
+    assert "No longer set aside: EWR." in texts
+    assert "Ended, neither forecast nor counted: JFK." in texts
+    assert (
+        "Left out of the history: 2013-12-08 04:00 UTC: it is no verdict of this version." in texts
+    )
 
 
 def test_what_only_the_record_says_is_shown_too(make_page):
@@ -189,5 +243,5 @@ def test_a_refused_night_says_what_broke_and_what_to_do(refused_page):
 
     assert reader.first_heading.startswith("Nothing was published: The newest observation is 61")
     assert "nightcast run SPEC --as-of 2013-12-11T05:00Z" in reader.texts
-    assert "critical" in reader.texts
+    assert "stops the night" in reader.texts
     assert "figure" not in reader.tags

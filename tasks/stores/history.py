@@ -1,0 +1,61 @@
+"""The verdicts of the last nights, as their runs left them."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from data_contracts.errors import NightcastError
+from data_contracts.history import History, trace_nights
+from data_contracts.verdicts import Verdict
+from tasks.stores.runs import VALIDATION
+from tasks.stores.warehouse import Warehouse
+
+NIGHTS_READ = 60  # more than are shown, so that most things are known to have begun somewhere
+FOLDER = "%Y%m%dT%H%M"
+
+
+def read_history(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -> History:
+    """Follow the rules of tonight through the nights before; nothing is written.
+
+    A night whose record is damaged, or of another version, is passed over with a word.
+
+    Args:
+        warehouse: Where the nights are; it may not exist.
+        cutoff: Of tonight; only nights with an earlier one are read.
+        verdict: What was found tonight.
+    """
+    verdicts, passed_over = {}, []
+    for night in _nights_before(warehouse, cutoff):
+        try:
+            verdicts[night] = Verdict.from_json((warehouse.run(night) / VALIDATION).read_bytes())
+        except (OSError, ValueError, NightcastError) as error:
+            passed_over.append(f"{night:%Y-%m-%d %H:%M} UTC: {_reason(error)}")
+    return trace_nights({**verdicts, cutoff: verdict}, passed_over=passed_over)
+
+
+def _nights_before(warehouse: Warehouse, cutoff: pd.Timestamp) -> list[pd.Timestamp]:
+    """Cutoffs of the last nights that left a verdict, the oldest first."""
+    found: list[pd.Timestamp] = []
+    runs = warehouse.root / "runs"
+    names = sorted((path.name for path in runs.glob("*T*")), reverse=True)
+    for name in names:
+        night = _cutoff(name)
+        if night is not None and night < cutoff and (runs / name / VALIDATION).exists():
+            found.append(night)
+        if len(found) == NIGHTS_READ:
+            break
+    return found[::-1]
+
+
+def _cutoff(name: str) -> pd.Timestamp | None:
+    """The cutoff that a folder is named after, None where it is none of ours."""
+    try:
+        return pd.Timestamp(datetime.strptime(name, FOLDER).replace(tzinfo=UTC))
+    except ValueError:
+        return None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "it cannot be read"
+    return str(error) if isinstance(error, NightcastError) else "it is no verdict of this version"
