@@ -126,14 +126,14 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
     findings: list[Finding] = []
     for rule in contract.rules:
         outcome = outcomes[rule.name]
-        checks.append(_check(rule, outcome, contract, frame))
         excused = {row for name in rule.explained_by for row in outcomes[name].rows}
+        rows = [row for row in outcome.rows if row not in excused]
+        checks.append(_check(rule, outcome, contract, _examples(rows, frame)))
         if WHOLE_TABLE in excused:
             continue
         if outcome.crash:
             findings.append(_crash(contract, checks[-1], outcome.crash))
             continue
-        rows = [row for row in outcome.rows if row not in excused]
         told = rows if rule.severity is Severity.QUARANTINE else rows[:1]
         for row in told:
             fields = {"found": outcome.found} if row == WHOLE_TABLE else _record(frame, row)
@@ -199,7 +199,7 @@ def _record(frame: pd.DataFrame, row: int) -> dict[str, Any]:
     return {str(name): frame[name].iloc[row] for name in frame}
 
 
-def _check(rule: Rule, outcome: Outcome, contract: Contract, frame: pd.DataFrame) -> Check:
+def _check(rule: Rule, outcome: Outcome, contract: Contract, examples: tuple[str, ...]) -> Check:
     expectation = rule.expectation
     bound = expectation.bound(contract.facts)
     return Check(
@@ -213,15 +213,15 @@ def _check(rule: Rule, outcome: Outcome, contract: Contract, frame: pd.DataFrame
         setting=expectation.fact if expectation.fact in Contracts.model_fields else "",
         passed=not outcome.rows,
         offending=len(outcome.rows),
-        examples=_examples(outcome, frame),
+        examples=examples,
     )
 
 
-def _examples(outcome: Outcome, frame: pd.DataFrame) -> tuple[str, ...]:
+def _examples(rows: list[int], frame: pd.DataFrame) -> tuple[str, ...]:
     """The first few series in offending rows."""
-    if UNIQUE_ID not in frame or WHOLE_TABLE in outcome.rows:
+    if UNIQUE_ID not in frame or WHOLE_TABLE in rows:
         return ()
-    names = frame[UNIQUE_ID].iloc[list(outcome.rows)].dropna()
+    names = frame[UNIQUE_ID].iloc[rows].dropna()
     return tuple(map(str, names.unique()[:MOST_EXAMPLES]))
 
 

@@ -78,7 +78,8 @@ class Check(Part):
         bound: The threshold in the unit of the rule, None where it is no number.
         setting: Key of the spec's `contracts` that moves the bound, empty where none does.
         offending: How many rows break it; a rule about the whole table counts as one.
-        examples: The first series that break it, where it is not about the whole table.
+        examples: The first series that break it and that no other rule explains, where it is not
+            about the whole table.
     """
 
     expectation: str

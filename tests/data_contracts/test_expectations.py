@@ -244,3 +244,12 @@ def test_a_check_names_the_first_series_that_break_it():
 
     assert check.offending == 7
     assert check.examples == ("a", "b", "c", "d", "e")
+
+
+def test_a_series_that_another_rule_explains_is_no_example():
+    old = rule(at_most("age", 8), name="old")
+    aged = rule(at_most("age", 4), Severity.WARNING, name="aged", explained_by=("old",))
+
+    _, check = judged(old, aged).checked
+
+    assert (check.offending, check.examples) == (2, ("b",))

@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.commands import check
 
 AS_OF = "2024-03-01T00:00Z"
 
@@ -108,3 +110,54 @@ def test_a_proposed_spec_passes_the_check(waves, tmp_path):
     assert "exists already" in again.stderr
     assert checked.exit_code == 0, checked.output
     assert yaml.safe_load(printed.stdout) == yaml.safe_load(path.read_text())
+
+
+@pytest.fixture
+def gap(waves, spec, tmp_path):
+    """The spec after a night on which every rule held, with a series that stopped since."""
+    rows = pd.read_parquet(waves / "in.parquet")
+    stopped = (rows["unique_id"] == "[b]") & (rows["ds"] > "2024-02-20")
+    rows[~stopped].to_parquet(tmp_path / "in.parquet", index=False)
+    fields = yaml.safe_load(Path(spec).read_text())
+    fields["source"]["uri"] = str(tmp_path / "in.parquet")
+    fields["contracts"] = {"max_quarantine_share": 0.5}
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(fields))
+    return str(path)
+
+
+def test_a_check_shows_what_is_broken_since_when_and_how_it_was_before(gap, monkeypatch):
+    answers = {}
+    for width in (80, 200):
+        monkeypatch.setattr(check, "OUT", Console(highlight=False, width=width))
+        answers[width] = invoke("check", gap, "--as-of", "2024-03-01T01:00Z")
+
+    for width, answer in answers.items():
+        assert answer.exit_code == 0, answer.output
+        assert "new tonight" in answer.stdout
+        assert "·■" in answer.stdout
+        assert "[b] (new tonight) its last value" in answer.stdout
+        rows = [line for line in answer.stdout.splitlines() if line[:1] in "✓■"]
+        assert max(map(len, rows)) <= width
+    assert "≤ 48" in answers[200].stdout
+
+
+def test_a_check_tells_a_program_everything(gap, spec):
+    answer = json.loads(invoke("check", gap, "--as-of", "2024-03-01T01:00Z", "--json").stdout)
+
+    alive = next(check for check in answer["checks"] if check["expectation"] == "alive")
+    cutoffs = ["2024-02-29T23:00:00+00:00", "2024-03-01T00:00:00+00:00"]
+    assert answer["status"] == "quarantine"
+    assert answer["nights"] == cutoffs
+    assert (alive["comparison"], alive["bound"], alive["setting"]) == ("at most", 48, "max_age")
+    assert (alive["offending"], alive["examples"]) == (1, ["[b]"])
+    assert (alive["since"], alive["history"]) == (cutoffs[1], ["kept", "quarantine"])
+    assert [one["unique_id"] for one in answer["quarantine"]] == ["[b]"]
+    assert answer["quarantine"][0]["since"] == cutoffs[1]
+
+
+def test_a_check_of_a_night_that_stops_says_so_in_its_status(gap):
+    answer = invoke("check", gap, "--as-of", "2024-04-01", "--json")
+
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["status"] == "critical"
