@@ -17,6 +17,7 @@ from data_contracts.errors import SpecError
 
 Ints = NDArray[np.int64]
 MICROSECONDS_PER_DAY = 86_400_000_000
+MICROSECONDS_PER_MINUTE = 60_000_000
 CALENDAR_SPAN = ("1900-01-01", "2150-01-01")  # calendar steps are looked up in a table
 
 
@@ -35,9 +36,11 @@ class Grid:
     Args:
         frequency: A pandas offset alias such as `h`, `15min`, `D`, `B`, `W-MON`, `MS`, `QS`, `YS`.
         timezone: An IANA name; days and longer steps begin at its midnight.
+        offset: Microseconds that shorter steps begin after those of UTC, as full hours do where
+            clocks differ from UTC by half an hour; less than a step.
 
     Raises:
-        SpecError: If the alias or the zone is unknown.
+        SpecError: If the alias or the zone is unknown, or the offset is not less than a step.
 
     >>> grid = Grid("h")
     >>> slots, on_grid = grid.slots(np.array([7_200_000_000, 7_200_000_001]))
@@ -47,6 +50,7 @@ class Grid:
 
     frequency: str
     timezone: str = "UTC"
+    offset: int = 0
 
     def __post_init__(self) -> None:
         try:
@@ -69,6 +73,12 @@ class Grid:
                 "calendar.timezone: expected an IANA name such as Europe/Berlin, "
                 f"got {self.timezone!r}."
             ) from None
+        if self.offset and not 0 <= self.offset < (self.step or 0):
+            raise SpecError(
+                "calendar.offset: expected an offset of less than a step, and none for days and "
+                f"longer steps, got {self.offset / MICROSECONDS_PER_MINUTE:g} minutes for steps of "
+                f"{self.frequency}."
+            )
 
     @property
     def step(self) -> int | None:
@@ -99,8 +109,9 @@ class Grid:
             instants: UTC microseconds since 1970, any shape.
         """
         if self.step is not None:
-            slots = instants // self.step
-            return slots, slots * self.step == instants
+            since = instants - self.offset if self.offset else instants
+            slots = since // self.step
+            return slots, slots * self.step == since
         starts = _calendar_starts(self.frequency, self.timezone)
         slots = np.searchsorted(starts, instants, side="right") - 1
         return slots, starts[np.clip(slots, 0, None)] == instants
@@ -112,7 +123,7 @@ class Grid:
             SpecError: If a slot lies outside the calendar.
         """
         if self.step is not None:
-            return np.asarray(slots, np.int64) * self.step
+            return np.asarray(slots, np.int64) * self.step + self.offset
         starts = _calendar_starts(self.frequency, self.timezone)
         if np.min(slots, initial=0) < 0 or np.max(slots, initial=0) >= len(starts):
             raise SpecError(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.errors import RefusedError
-from data_contracts.frequency import MICROSECONDS_PER_DAY, Grid, Ints
+from data_contracts.frequency import MICROSECONDS_PER_DAY, MICROSECONDS_PER_MINUTE, Grid, Ints
 
 MICROSECONDS_PER_HOUR = MICROSECONDS_PER_DAY // 24
 LEAST_SHARE = 0.98  # a few stray timestamps do not hide the grid
@@ -93,7 +93,11 @@ def guess_grid(stamps: Stamps, timezone: str, *, zone_is_told: bool) -> Grid:
 
 
 def _fixed_grid(stamps: Stamps, timezone: str) -> Grid:
-    grids = (Grid(frequency, timezone) for frequency in FIXED)
+    grids = (
+        Grid(frequency, timezone, offset)
+        for frequency in FIXED
+        for offset in _offsets(stamps, frequency)
+    )
     grid = next((grid for grid in grids if stamps.live_on(grid)), None)
     step = grid.step if grid else None
     if grid is None or step is None:
@@ -108,6 +112,16 @@ def _fixed_grid(stamps: Stamps, timezone: str) -> Grid:
             "round them to the step you want to forecast."
         )
     return grid
+
+
+def _offsets(stamps: Stamps, frequency: str) -> tuple[int, ...]:
+    """Where steps may begin: with those of UTC, or where usual steps of this length do."""
+    step = Grid(frequency).step
+    if step is None or stamps.usual_step != step:
+        return (0,)
+    offsets, counts = np.unique(stamps.instants % step, return_counts=True)
+    usual = int(offsets[counts.argmax()])
+    return (usual,) if usual % MICROSECONDS_PER_MINUTE == 0 else (0,)
 
 
 def _calendar_grids(stamps: Stamps, timezone: str) -> Iterator[Grid]:

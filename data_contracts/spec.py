@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data_contracts.errors import SpecError
-from data_contracts.frequency import Grid
+from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.vocabulary import CHAMPION, quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -114,12 +114,15 @@ class Calendar(Part):
             the rows of a series the earlier one first.
         missing: What becomes of a row whose time without a zone is skipped: it is refused, goes
             `forward` by as much as the clock, or is set `aside`.
+        offset: Minutes that steps shorter than a day begin after those of UTC, as full hours do
+            where clocks differ from UTC by half an hour.
     """
 
     frequency: str
     timezone: str | None = None
     ambiguous: Literal["refuse", "earliest", "latest", "order"] = "refuse"
     missing: Literal["refuse", "forward", "aside"] = "refuse"
+    offset: int = Field(default=0, ge=0, le=MANY)
 
     @field_validator("frequency")
     @classmethod
@@ -134,13 +137,31 @@ class Calendar(Part):
             _try_grid("h", timezone)
         return timezone
 
+    @model_validator(mode="after")
+    def _offset_within_a_step(self) -> Self:
+        try:
+            self.grid()
+        except SpecError as error:
+            raise _without_key(error) from None
+        return self
+
+    def grid(self) -> Grid:
+        """The steps."""
+        offset = self.offset * MICROSECONDS_PER_MINUTE
+        return Grid(self.frequency, self.timezone or "UTC", offset)
+
 
 def _try_grid(frequency: str, timezone: str) -> None:
     """Raise `ValueError` with what was expected, without the key, if there is no such grid."""
     try:
         Grid(frequency, timezone)
     except SpecError as error:
-        raise ValueError(str(error).partition(": ")[2].removesuffix(".")) from None
+        raise _without_key(error) from None
+
+
+def _without_key(error: SpecError) -> ValueError:
+    """What was expected and what came, for pydantic to say of which key."""
+    return ValueError(str(error).partition(": ")[2].removesuffix("."))
 
 
 class Training(Part):
@@ -386,7 +407,7 @@ class Spec(Part):
     @property
     def grid(self) -> Grid:
         """The time grid that the series live on."""
-        return Grid(self.calendar.frequency, self.calendar.timezone or "UTC")
+        return self.calendar.grid()
 
     @property
     def seasons(self) -> tuple[int, ...]:

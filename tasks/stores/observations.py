@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
-from data_contracts.frequency import Grid
+from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import UNIQUE_ID
 from models.panel import Ints, Panel
@@ -213,7 +213,22 @@ def _what_fits(reading: _Reading, instant: int) -> str:
                 f"these times are midnights of {zone}: set calendar.timezone to {zone}, "
                 "or write dates"
             )
+    offsets = _remainders(reading, grid.step) if grid.step is not None else set()
+    if len(offsets) == 1 and (offset := offsets.pop()) % MICROSECONDS_PER_MINUTE == 0:
+        minutes = offset // MICROSECONDS_PER_MINUTE
+        return (
+            f"all times are {minutes} minutes after a step of UTC: set calendar.offset to {minutes}"
+        )
     return "check calendar.frequency and calendar.timezone"
+
+
+def _remainders(reading: _Reading, step: int) -> set[int]:
+    """How long after a step of UTC the rows are, in microseconds; reads the times once more."""
+    return {
+        remainder
+        for rows in reading.rows((), number=0)
+        for remainder in np.unique(rows.instants % step).tolist()
+    }
 
 
 def _too_early(reading: _Reading) -> SpecError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
-from data_contracts.frequency import Grid
+from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.grid_guess import Stamps, guess_grid
 from data_contracts.spec import Columns, Spec, parse_spec
 from tasks.stores.column_roles import Look, Roles, find_roles, find_time_columns, is_usable
@@ -64,6 +64,7 @@ def propose_spec(source: str) -> Proposal:
         "calendar:",
         f"  frequency: {_flow(grid.frequency)}",
         *_zone_lines(grid, zone, roles.notes),
+        *_offset_lines(grid),
         f"horizon: {_horizon(grid)}  # steps",
         *_history_lines(grid, excerpt, roles.notes),
     ]
@@ -125,6 +126,13 @@ def _zone_lines(grid: Grid, zone: str | None, notes: list[str]) -> list[str]:
         notes.append("The times are in UTC: calendar.timezone may name the zone people live in.")
         return ["  # timezone: Europe/Berlin  # whose days and weeks the series follow"]
     return []
+
+
+def _offset_lines(grid: Grid) -> list[str]:
+    minutes = grid.offset // MICROSECONDS_PER_MINUTE
+    return (
+        [f"  offset: {minutes}  # minutes that steps begin after those of UTC"] if minutes else []
+    )
 
 
 def _horizon(grid: Grid) -> int:

@@ -67,7 +67,7 @@ def load_panel(path: Path) -> Panel:
         past_names=tuple(names["past_names"]),
         known_names=tuple(names["known_names"]),
         static_names=static_names,
-        grid=Grid(names["frequency"], names["timezone"]),
+        grid=Grid(names["frequency"], names["timezone"], names.get("offset", 0)),
         cutoff_slot=names["cutoff_slot"],
         horizon=names["horizon"],
     )
@@ -90,8 +90,9 @@ def _write(panel: Panel, folder: Path) -> str:
 
 
 def _names(panel: Panel) -> dict[str, Any]:
-    """Everything that is not a large array."""
+    """Everything that is not a large array; an offset where there is one, as it came later."""
     return {
+        **({"offset": panel.grid.offset} if panel.grid.offset else {}),
         "unique_ids": list(panel.unique_ids),
         "static": panel.static.tolist(),
         "past_names": list(panel.past_names),

@@ -13,6 +13,9 @@ GRIDS = [
         "MS", "ME", "BMS", "QS", "QE", "YS", "YE", "24h",
     )
     for timezone in ("UTC", NEW_YORK, "Asia/Kolkata")
+] + [
+    pytest.param(Grid("h", "Asia/Kolkata", 30 * 60_000_000), id="h of Kolkata's clocks"),
+    pytest.param(Grid("12h", "UTC", 330 * 60_000_000), id="12h from 05:30"),
 ]  # fmt: skip
 
 
@@ -54,6 +57,7 @@ def test_calendar_steps_are_those_of_pandas(grid):
     local = pd.date_range("1900-01-01", "2025-01-01", freq=grid.frequency, unit="us")
     local = local[local >= "1990"]
     stamps = local.tz_localize("UTC" if grid.step is not None else grid.timezone)
+    stamps += pd.Timedelta(microseconds=grid.offset)
 
     _, on_grid = grid.slots(microseconds(stamps))
 
@@ -114,6 +118,12 @@ def test_the_cutoff_is_the_last_step_that_is_over(frequency, timezone, as_of, cu
         pytest.param(lambda: Grid("fortnight"), "got 'fortnight'", id="unknown frequency"),
         pytest.param(lambda: Grid("-1h"), "got '-1h'", id="backwards"),
         pytest.param(lambda: Grid("100ns"), "whole microseconds", id="too fine"),
+        pytest.param(
+            lambda: Grid("h", "UTC", 3_600_000_000),
+            "got 60 minutes for steps of h",
+            id="an offset of a step",
+        ),
+        pytest.param(lambda: Grid("D", "UTC", 1), "none for days", id="days that begin at six"),
         pytest.param(lambda: Grid("h", "Mars/Base"), "got 'Mars/Base'", id="unknown zone"),
         pytest.param(
             lambda: Grid("h").last_complete_slot(pd.Timestamp("2024-01-01")),
@@ -131,6 +141,14 @@ def test_the_cutoff_is_the_last_step_that_is_over(frequency, timezone, as_of, cu
 def test_what_is_no_step_is_refused_by_name(act, words):
     with pytest.raises(SpecError, match=words):
         act()
+
+
+def test_an_hour_with_an_offset_is_over_when_the_next_one_begins():
+    grid = Grid("h", "Asia/Kolkata", 30 * 60_000_000)
+
+    slot = grid.last_complete_slot(at("2024-02-29T09:10", "Asia/Kolkata"))
+
+    assert grid.timestamp(slot) == at("2024-02-29T08:00", "Asia/Kolkata")
 
 
 def test_times_are_utc_microseconds():

@@ -72,6 +72,14 @@ def test_midnights_stored_as_utc_tell_their_zone(timezone):
     assert guess_grid(made, "UTC", zone_is_told=False) == Grid("D", timezone)
 
 
+@pytest.mark.parametrize("minutes", [0, 7, 30, 45])
+def test_hours_may_begin_some_minutes_after_those_of_utc(minutes):
+    offset = minutes * 60_000_000
+    made = Stamps(stamps("h", 500).instants + offset, NONE, hours(1))
+
+    assert guess_grid(made, "UTC", zone_is_told=True) == Grid("h", "UTC", offset)
+
+
 def test_a_stray_timestamp_does_not_hide_the_grid():
     made = stamps("h", 500)
     made.instants[7] += 1

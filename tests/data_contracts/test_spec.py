@@ -143,6 +143,15 @@ KEYS = {
         {"calendar__timezone": "Mars"},
         "calendar.timezone: expected an IANA name such as Europe/Berlin, got 'Mars'.",
     ),
+    "offset of a step": (
+        {"calendar__offset": 60},
+        "calendar: expected an offset of less than a step, and none for days and longer steps, "
+        "got 60 minutes for steps of h.",
+    ),
+    "unknown rule for times that occur twice": (
+        {"calendar__ambiguous": "first"},
+        "calendar.ambiguous: expected 'refuse', 'earliest', 'latest' or 'order', got 'first'.",
+    ),
     "season of 0": (
         {"season_lengths": [24, 0]},
         "season_lengths[1]: expected a number of at least 1, got 0.",

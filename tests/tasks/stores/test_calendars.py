@@ -11,6 +11,8 @@ import pytest
 from data_contracts.errors import RefusedError
 from data_contracts.spec import parse_spec
 from tasks.stores.observations import read_observations
+from tasks.stores.proposal import propose_spec
+from tasks.stores.snapshots import load_panel, save_panel
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
 HORIZON = 3
@@ -145,6 +147,26 @@ def test_a_local_day_of_hours_has_as_many_steps_as_the_clock_gives_it(read, day,
     np.testing.assert_array_equal(panel.history(0), np.arange(hours))
 
 
+@pytest.mark.parametrize("zone", [KOLKATA, "Asia/Kathmandu", "Australia/Adelaide"])
+@pytest.mark.parametrize("is_local", [True, False], ids=["local times", "instants"])
+def test_hours_of_clocks_that_differ_by_half_an_hour_have_an_offset(tmp_path, read, zone, is_local):
+    ds = pd.date_range("2024-02-28", periods=40, freq="h", unit="us")
+    instants = ds.tz_localize(zone)
+    offset = (instants[0].tz_convert("UTC").minute) % 60
+    calendar = {"frequency": "h", "timezone": zone, "offset": offset}
+
+    panel = read(
+        ds if is_local else instants, instants[-1] + pd.Timedelta("90min"), **calendar
+    ).panel
+
+    np.testing.assert_array_equal(panel.history(0), np.arange(40))
+    snapshot = save_panel(panel, tmp_path / "snapshots")
+    assert load_panel(snapshot).grid == panel.grid
+    proposed = propose_spec(str(tmp_path / "rows.parquet")).spec.calendar
+    assert proposed.frequency == "h"
+    assert proposed.offset == (0 if is_local else offset)
+
+
 @pytest.mark.parametrize(
     ("ds", "calendar", "words"),
     [
@@ -163,6 +185,18 @@ def test_a_local_day_of_hours_has_as_many_steps_as_the_clock_gives_it(read, day,
             id="midnights of New York for days of UTC",
         ),
         pytest.param(
+            pd.date_range("2024-03-01", periods=20, freq="h"),
+            {"frequency": "h", "timezone": KOLKATA},
+            "all times are 30 minutes after a step of UTC: set calendar.offset to 30.",
+            id="hours of clocks that differ by half an hour",
+        ),
+        pytest.param(
+            pd.date_range("2024-03-01", periods=20, freq="61min", tz="UTC") + pd.Timedelta("7s"),
+            {"frequency": "h"},
+            "check calendar.frequency and calendar.timezone.",
+            id="hours that are none",
+        ),
+        pytest.param(
             pd.date_range("2024-03-01T05:00", periods=20, tz=KOLKATA),
             {"frequency": "D", "timezone": KOLKATA},
             "check calendar.frequency and calendar.timezone.",
@@ -170,7 +204,7 @@ def test_a_local_day_of_hours_has_as_many_steps_as_the_clock_gives_it(read, day,
         ),
     ],
 )  # fmt: skip
-def test_midnights_of_another_zone_are_refused_with_what_to_do(read, ds, calendar, words):
+def test_times_that_are_all_off_the_grid_are_refused_with_what_to_do(read, ds, calendar, words):
     with pytest.raises(RefusedError) as no:
         read(ds.as_unit("us"), "2024-04-01T00:00Z", **calendar)
 
