@@ -2,11 +2,11 @@
 
 import math
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from data_contracts.errors import ContractError
+from data_contracts.errors import ContractError, RefusedError
 from data_contracts.versions import read_document
 
 
@@ -95,6 +95,9 @@ class Check(Part):
     examples: tuple[str, ...] = ()
 
 
+UNREADABLE = "readable"  # the rule that a source breaks which reading refuses
+
+
 class Verdict(Part):
     """The outcome of one contract, or of several merged.
 
@@ -156,6 +159,21 @@ class Verdict(Part):
     def unserved(self) -> set[str]:
         """Series that no model in service forecasts: set aside, or ended."""
         return {*self.quarantined, *self.ended}
+
+    @classmethod
+    def of_refusal(cls, refusal: RefusedError) -> Self:
+        """The verdict on observations that reading refused: one critical finding."""
+        known: dict[str, Any] = {
+            "contract": "observations",
+            "expectation": UNREADABLE,
+            "severity": Severity.CRITICAL,
+        }
+        title = "the source can be read, and has the columns of the spec, each of its type"
+        return cls(
+            contract="observations",
+            checked=(Check(**known, title=title, passed=False, offending=1),),
+            findings=(Finding(**known, sentence=str(refusal)),),
+        )
 
     def merge(self, *others: Self) -> Self:
         """This verdict and others as one.

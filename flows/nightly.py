@@ -22,7 +22,7 @@ from tasks.forecast import forecast
 from tasks.outcome import Outcome
 from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
-from tasks.report import report, report_refusal
+from tasks.report import refusals_on_record, report, report_refusal
 from tasks.snapshot import snapshot
 from tasks.tonight import begin
 from tasks.train import train_challengers, training_tonight
@@ -57,15 +57,17 @@ def nightly(
 
     Raises:
         SpecError: If the spec or `as_of` is wrong.
+        RefusedError: If the source cannot be read; nothing is published then.
         ContractError: If the input or every batch breaks its contract; nothing is published then.
         ConflictError: If another run promoted meanwhile; run the night again.
     """
     tonight = begin(spec, as_of)
 
-    known = extract(tonight)
+    with refusals_on_record(tonight):
+        known = extract(tonight)
     contract = validate_input(tonight, known)
     if contract.critical:
-        report_refusal(tonight, known, contract)
+        report_refusal(tonight, contract, num_series=known.panel.num_series)
     contract.raise_if_critical()
     panel = set_aside(known.panel, contract)
     source = snapshot(tonight, panel)
@@ -85,7 +87,8 @@ def nightly(
         batch = forecast(tonight, known.panel, service, contract)
         output = validate_output(tonight, batch, known, contract)
     if output.critical:
-        report_refusal(tonight, known, contract.merge(output))
+        refused = contract.merge(output)
+        report_refusal(tonight, refused, num_series=known.panel.num_series)
     output.raise_if_critical()
 
     version = publish(tonight, batch)

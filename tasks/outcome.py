@@ -77,8 +77,8 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     )
 
 
-def record_of_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
-    """The record of a night that a contract stopped."""
+def record_of_refusal(tonight: Tonight, contract: Verdict, *, num_series: int = 0) -> Night:
+    """The record of a night that a contract stopped, or whose source could not be read."""
     reason = " ".join(finding.sentence for finding in contract.critical)
     decision = Decision(outcome="kept", reason=reason, champion=None, previous=None, origins=0)
     return _record(
@@ -86,7 +86,7 @@ def record_of_refusal(tonight: Tonight, known: Extraction, contract: Verdict) ->
         decision,
         {
             "snapshot": "",
-            "num_series": known.panel.num_series,
+            "num_series": num_series,
             "published": False,
             "model": "",
             "model_version": "",

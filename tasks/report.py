@@ -1,6 +1,7 @@
 """Report: the page of a night in the warehouse, and the same in the Prefect UI."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pandas as pd
@@ -8,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from data_contracts.errors import RefusedError
 from data_contracts.forecasts import schema
 from data_contracts.night import Night
 from data_contracts.spec import Spec
@@ -23,8 +25,7 @@ from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.stores.files import write_text
 from tasks.stores.history import read_history
-from tasks.stores.observations import Extraction
-from tasks.stores.runs import report_path, write_night
+from tasks.stores.runs import report_path, write_night, write_validation
 from tasks.tonight import Tonight
 
 
@@ -52,12 +53,28 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)
-def report_refusal(tonight: Tonight, known: Extraction, contract: Verdict) -> Night:
+def report_refusal(tonight: Tonight, contract: Verdict, *, num_series: int = 0) -> Night:
     """Write the record and the page of a night that a contract stopped."""
     with stage("report"):
-        night = record_of_refusal(tonight, known, contract)
+        night = record_of_refusal(tonight, contract, num_series=num_series)
         _keep(tonight, page_of_refusal(tonight.spec, night, (contract,)))
     return night
+
+
+@contextmanager
+def refusals_on_record(tonight: Tonight) -> Iterator[None]:
+    """Keep and show what reading refuses in this context as if a contract had; then let it go on.
+
+    Raises:
+        RefusedError: The refusal.
+    """
+    try:
+        yield
+    except RefusedError as refusal:
+        contract = Verdict.of_refusal(refusal)
+        write_validation(tonight.warehouse, tonight.cutoff, contract)
+        report_refusal(tonight, contract)
+        raise
 
 
 def page_of(

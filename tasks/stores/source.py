@@ -17,6 +17,8 @@ from tasks.stores.kinds import is_label, is_number, is_text, is_time, value_type
 
 SUFFIXES = (".parquet", ".parq", ".pq")
 BATCH_ROWS = 1 << 18  # large enough for numpy to be quick, small enough to bound memory
+# Words by which a reader says that the content of a file is wrong, not that it was not reached.
+DAMAGE = ("orrupt", "deserialize", "decompress", "end of stream")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Source:
         try:
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
         except (pa.ArrowInvalid, OSError) as error:
-            if isinstance(error, OSError) and "orrupt" not in str(error):
+            if isinstance(error, OSError) and not any(word in str(error) for word in DAMAGE):
                 raise  # the storage fails, which may pass
             raise RefusedError(
                 f"source.uri: expected sound Parquet in {self.spec.source.uri}, got damaged data "

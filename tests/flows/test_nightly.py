@@ -16,6 +16,8 @@ import yaml
 from deltalake import DeltaTable
 from typer.testing import CliRunner
 
+from data_contracts.night import Night
+from data_contracts.verdicts import Verdict
 from flows.cli import app
 
 pytestmark = [pytest.mark.flow, pytest.mark.train, pytest.mark.usefixtures("prefect_backend")]
@@ -175,6 +177,62 @@ def test_a_series_that_is_set_aside_gets_the_baseline(place, departures):
     assert set(substituted["unique_id"]) == {"LGA-MQ"}
     aside = DeltaTable("warehouse/departures/quarantine.delta").to_pandas()
     assert set(aside["unique_id"]) == {"LGA-MQ"}
+
+
+def test_a_batch_with_too_many_substitutes_is_replaced_by_the_baseline_and_says_so(
+    place, departures
+):
+    cut = pd.Timestamp("2013-08-01", tz="UTC")
+    ended = (departures["unique_id"] == "LGA-MQ") & (departures["ds"] > cut)
+    shares = {"max_quarantine_share": 0.5, "max_substituted_share": 0.1}
+    write(place, departures[~ended], contracts=shares)
+
+    done = night(FIRST)
+
+    why = "1 of 4 series have a substitute of the baseline"
+    assert done["decision"]["outcome"] == "fallback"
+    assert why in done["decision"]["reason"]
+    assert set(batch()["quality"]) == {"baseline", "substituted"}
+    assert set(batch()["model"]) == {"seasonal_naive"}
+    report = Path(done["report"])
+    assert "because the batch of the model broke its contract" in report.read_text()
+    told = Night.from_json(report.with_name("night.json").read_text())
+    assert told.headline.endswith("because the batch of the model broke its contract.")
+    decisions = DeltaTable("warehouse/departures/decisions.delta").to_pandas()
+    assert set(decisions["outcome"]) == {"fallback"}
+    shown = CliRunner().invoke(app, ["forecasts", "spec.yaml"])
+    assert why in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        pytest.param(lambda frame: frame.drop(columns="temp"), "temp", id="column missing"),
+        pytest.param(lambda frame: frame.assign(y="many"), "y", id="wrong type"),
+        pytest.param(None, "departures.parquet", id="damaged file"),
+    ],
+)
+def test_a_refusal_while_reading_is_on_record_like_a_broken_contract(
+    place, departures, spoil, complaint
+):
+    write(place, spoil(departures) if spoil else departures)
+    if spoil is None:
+        path = place / "departures.parquet"
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + bytes(5_000) + content[5_004:])
+
+    result = CliRunner().invoke(app, ["run", "spec.yaml", "--as-of", FIRST])
+
+    run = place / "warehouse/departures/runs/20130902T0300"
+    (found,) = Verdict.from_json((run / "validation.json").read_text()).critical
+    told = Night.from_json((run / "night.json").read_text())
+    assert result.exit_code == 1, result.output
+    assert (found.expectation, found.contract) == ("readable", "observations")
+    assert complaint in found.sentence
+    assert " ".join(found.sentence.split()) in " ".join(result.output.split())
+    assert told.headline == f"Nothing was published: {found.sentence}"
+    assert "Refused" in (run / "report.html").read_text()
+    assert not (place / "warehouse/departures/forecasts.delta").exists()
 
 
 def test_a_night_killed_while_it_publishes_is_finished_by_running_it_again(place, departures):

@@ -101,10 +101,10 @@ def test_only_who_was_trained_tonight_has_minutes_of_training(tonight_of, outcom
     assert minutes == {"baseline": None, "champion": None, "challenger": 4.5}
 
 
-def test_a_refused_night_says_why_and_published_nothing(tonight_of, known):
+def test_a_refused_night_says_why_and_published_nothing(tonight_of):
     critical = [finding(Severity.CRITICAL, sentence) for sentence in ("Too old.", "Off grid.")]
 
-    night = record_of_refusal(tonight_of(), known, verdict(*critical))
+    night = record_of_refusal(tonight_of(), verdict(*critical), num_series=3)
 
     assert not night.published
     assert night.headline == "Nothing was published: Too old. Off grid."
