@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from data_contracts.errors import ContractError
+from data_contracts.errors import RefusedError
 from data_contracts.history import Mark, Spell
 from data_contracts.moments import in_utc, parse_option
 from data_contracts.observations import validate_observations
@@ -22,6 +22,9 @@ from tasks.stores.history import read_history
 from tasks.stores.observations import read_observations
 from tasks.stores.warehouse import warehouse_of
 from tasks.tonight import check_training
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STYLES = {
     Mark.KEPT: "green",
@@ -51,24 +54,26 @@ def check_input(spec_path: Path, as_of: str | None, *, as_json: bool) -> None:
         instant = in_utc(datetime.now(UTC), zone)
     with TerminalReporter() as reporter:
         REPORTER.set(reporter)
-        with stage("extract") as step:
-            extraction = read_observations(spec, instant, progress=step)
-        with stage("validate"):
-            verdict = validate_observations(
-                extraction.profile,
-                extraction.batch,
-                extraction.examples,
-                spec,
-                extraction.cutoff,
-            )
-    history = read_history(warehouse_of(spec), extraction.cutoff, verdict)
+        verdict = _judge(spec, instant)
+    cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
+    history = read_history(warehouse_of(spec), cutoff, verdict)
     seen = contract_view([verdict], history, timezone=zone)
     if as_json:
         print_json(_answer(spec, verdict, seen))
     else:
         _print(spec, seen)
-    if verdict.critical:
-        raise ContractError(verdict.contract, [found.sentence for found in verdict.critical])
+    verdict.raise_if_critical()
+
+
+def _judge(spec: Spec, instant: "pd.Timestamp") -> Verdict:
+    """The verdict on the source; where reading refuses it, that is the verdict."""
+    try:
+        with stage("extract") as step:
+            known = read_observations(spec, instant, progress=step)
+    except RefusedError as refusal:
+        return Verdict.of_refusal(refusal)
+    with stage("validate"):
+        return validate_observations(known.profile, known.batch, known.examples, spec, known.cutoff)
 
 
 def _answer(spec: Spec, verdict: Verdict, seen: ContractView) -> dict[str, Any]:

@@ -161,3 +161,18 @@ def test_a_check_of_a_night_that_stops_says_so_in_its_status(gap):
 
     assert answer.exit_code == 1
     assert json.loads(answer.stdout)["status"] == "critical"
+
+
+def test_a_check_of_a_source_that_cannot_be_read_says_so_like_a_broken_rule(gap):
+    path = Path(yaml.safe_load(Path(gap).read_text())["source"]["uri"])
+    pd.read_parquet(path).assign(y="many").to_parquet(path, index=False)
+
+    shown = invoke("check", gap, "--as-of", "2024-03-01T01:00Z")
+    answer = invoke("check", gap, "--as-of", "2024-03-01T01:00Z", "--json")
+
+    told = json.loads(answer.stdout)
+    assert shown.exit_code == answer.exit_code == 1
+    assert [check["expectation"] for check in told["checks"] if not check["passed"]] == ["readable"]
+    assert told["status"] == "critical"
+    assert "expected numbers in column 'y'" in told["findings"][0]["sentence"]
+    assert "expected numbers in column 'y'" in " ".join(shown.output.split())
