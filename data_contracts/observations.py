@@ -7,6 +7,11 @@ A row per series (`SERIES_COLUMNS`):
     unique_id     which series
     rows          rows in the source
     nulls         rows without a value in the source
+    duplicates    rows that repeat the step of another row
+    conflicts     those of them with another value, and not counted where rows are corrections
+    off_grid      rows whose timestamp is no step of the grid
+    infinite, out_of_bounds, not_whole, spikes   rows with such a value, which were set aside
+    static_changes   static columns that have had another text before
     observed      steps with a value
     first_ds      first step with a value, NaT if there is none
     last_ds       last step with a value, NaT if there is none
@@ -14,256 +19,72 @@ A row per series (`SERIES_COLUMNS`):
     null_share    share of the history without a value
     longest_gap   longest run of steps without a value, the end included
     age           steps from the last value to the cutoff, NaN if there is none
-    duplicates    rows that repeat the step of another row
-    off_grid      rows whose timestamp is no step of the grid
-    infinite      rows with an infinite value
     min, max, mean, std   of the values, NaN if there are none
+    last          the last value
     flat_tail     steps of the run of equal values at the end
+    longest_flat  most equal values in a row before that, zeros not counted
+    fractions     values of the last month with a fraction, 0 where earlier ones have any
+    recent_size, usual_size   median size of the recent values and of those of the month before
+    level_ratio   how many times the one is the other, at least 1, NaN where it is not known
+    shift         change of the level over the last longest season, in deviations of such levels
     ahead         steps after the cutoff with a value of every covariate known ahead
+    covered       share of the context with a value of the covariate that lacks most of it
+    covariate_age steps from the newest value of the covariate that is oldest to the cutoff
 
 One row about all of them (`BATCH_COLUMNS`):
 
-    series, rows, observed, duplicates, off_grid, infinite   sums over the series
+    series, rows, observed, duplicates, off_grid ...   sums over the series
     age              of the newest value of all, NaN if there is none
     longest_history  steps of the longest history
     series_ending    series whose last value is older than accepted
+    recent_values    values in the recent steps up to the newest value
+    usual_values     values in as many steps of the month before, NaN if there is no such month
+    usual_series     series that had values in most of such steps
+    appeared, silent series that have values in the recent steps only, or no longer
 """
 
+import difflib
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
-from data_contracts.rules import Contract, Rule, above, at_least, at_most, complete, row_count
+from data_contracts.observation_rules import BATCH_RULES, SERIES_RULES
+from data_contracts.rules import Contract, Rule
 from data_contracts.spec import Spec
-from data_contracts.verdicts import Severity, Verdict
+from data_contracts.verdicts import Scope, Severity, Verdict
 from data_contracts.vocabulary import UNIQUE_ID
 
+COUNTED_ROWS = (
+    "rows", "nulls", "duplicates", "conflicts", "off_grid", "infinite", "out_of_bounds",
+    "not_whole", "spikes", "static_changes",
+)  # fmt: skip
 SERIES_COLUMNS = (
-    UNIQUE_ID, "rows", "nulls", "observed", "first_ds", "last_ds", "history", "null_share",
-    "longest_gap", "age", "duplicates", "off_grid", "infinite", "min", "max", "mean", "std",
-    "flat_tail", "ahead",
+    UNIQUE_ID, *COUNTED_ROWS, "observed", "first_ds", "last_ds", "history", "null_share",
+    "longest_gap", "age", "min", "max", "mean", "std", "last", "flat_tail", "longest_flat",
+    "fractions", "recent_size", "usual_size", "level_ratio", "shift", "ahead", "covered",
+    "covariate_age",
 )  # fmt: skip
 BATCH_COLUMNS = (
-    "series", "rows", "observed", "duplicates", "off_grid", "infinite", "age", "longest_history",
-    "series_ending",
+    "series", "rows", "observed", *COUNTED_ROWS[2:], "age", "longest_history", "series_ending",
+    "recent_values", "usual_values", "usual_series", "appeared", "silent",
 )  # fmt: skip
 
 NAME = "observations"
-COUNTED = ("duplicates", "off_grid", "infinite")
-NEEDED = (
-    "rows",
-    "observed",
-    "history",
-    "null_share",
-    "longest_gap",
-    "age",
-    "std",
-    "flat_tail",
-    "ahead",
-)
-MANY_MISSING = 0.05  # share of missing steps that a person should know of
+ASIDE = {  # rows that are set aside: column, and how to call them
+    "off_grid": "off the grid of calendar.frequency {frequency!r} in {timezone} (name the "
+    "frequency and the timezone of the data; a week that begins on Monday is W-MON)",
+    "infinite": "infinite",
+    "out_of_bounds": "not {bounds}",
+    "not_whole": "not whole",
+    "spikes": "far outside the usual range of their series",
+}
+EXAMPLES = ("duplicates", "conflicts", "off_grid", "infinite", "ended")
 FEW_EQUAL = 7  # equal values in a row that surprise nobody, whatever the frequency
-CRITICAL, QUARANTINE, WARNING = Severity.CRITICAL, Severity.QUARANTINE, Severity.WARNING
-
-UNREADABLE = ("some_series", "some_values", "on_grid")  # with these, all else is a consequence
-BATCH_RULES = (
-    Rule(
-        "one_batch",
-        CRITICAL,
-        row_count(1),
-        "the profile of all series has one row",
-        "The profile of all series has {found} rows, expected one; report this, because it is "
-        "a fault of the program and not of the data.",
-    ),
-    Rule(
-        "some_series",
-        CRITICAL,
-        at_least("series", 1),
-        "there is a series",
-        "No series has a row at or before the cutoff {cutoff}: {uri} is empty, or all of it is "
-        "later; give data, or a later --as-of.",
-        explained_by=("one_batch",),
-    ),
-    Rule(
-        "on_grid",
-        CRITICAL,
-        at_most("off_grid", 0),
-        "every timestamp lies on the grid of calendar.frequency",
-        "Timestamps off the grid of calendar.frequency {frequency!r} in {timezone}: {off_grid:,}, "
-        "such as {such_off_grid}; name the frequency and the timezone of the "
-        "data (a week that begins on Monday is W-MON), or aggregate it to one row per step.",
-    ),
-    Rule(
-        "unique_keys",
-        CRITICAL,
-        at_most("duplicates", 0),
-        "no series has two rows for one step",
-        "Rows that repeat the series and the timestamp of another row: {duplicates:,}, such as "
-        "{such_duplicates}; keep one row per series and step, or name in source.available_at "
-        "the column that says when each row became known, and the latest one counts.",
-    ),
-    Rule(
-        "finite_values",
-        CRITICAL,
-        at_most("infinite", 0),
-        "no value is infinite",
-        "Infinite values of {y!r}: {infinite:,}, such as {such_infinite}; write a number, "
-        "or nothing where the value is unknown.",
-    ),
-    Rule(
-        "some_values",
-        CRITICAL,
-        at_least("observed", 1),
-        "a value was observed",
-        "None of the {series:,} series has a value of {y!r} at or before the cutoff {cutoff}: "
-        "all of its {rows:,} rows are empty; check that source.columns.y names the right "
-        "column.",
-        explained_by=("some_series", "on_grid", "finite_values"),
-    ),
-    Rule(
-        "complete_profile",
-        CRITICAL,
-        complete(*BATCH_COLUMNS),
-        "the profile of all series has a number everywhere",
-        "The profile of all series lacks a number; report this, because it is a fault of the "
-        "program and not of the data.",
-        explained_by=("some_series", "some_values"),
-    ),
-    Rule(
-        "fresh",
-        CRITICAL,
-        at_most("age", "max_age"),
-        "the newest value is at most {bound:,.0f} steps old",
-        "The newest value is of {newest}, {age:,.0f} steps before the cutoff {cutoff}; at most "
-        "{bound:,.0f} are accepted (contracts.max_age). Wait for new data, or pass --as-of "
-        "{end_of_data} to forecast from the end of this data.",
-        explained_by=UNREADABLE,
-    ),
-    Rule(
-        "one_window",
-        CRITICAL,
-        at_least("longest_history", "window"),
-        "the longest history holds one window of {bound:,.0f} steps",
-        "The longest history is {longest_history:,.0f} steps, but one window needs "
-        "{bound:,.0f}: a context of {context_length:,} and a horizon of {horizon:,}; give a "
-        "longer history, or lower training.context_length or horizon.",
-        explained_by=UNREADABLE,
-    ),
-    Rule(
-        "few_aside",
-        CRITICAL,
-        at_most("aside_share", "max_quarantine_share"),
-        "at most {bound:.0%} of the series are set aside",
-        "{aside:,} of {series:,} series would be set aside ({aside_share:.1%}), at most "
-        "{bound:.0%} are accepted (contracts.max_quarantine_share); the first of them: "
-        "{reason}",
-        explained_by=(*UNREADABLE, "fresh", "one_window"),
-    ),
-)
-
-REASONS = ("observed", "alive", "one_season", "few_missing", "short_gaps", "resolved")
-MOST_COARSE = 0.1  # smallest step between two values of single precision, per standard deviation
-SERIES_RULES = (
-    Rule(
-        "observed",
-        QUARANTINE,
-        at_least("observed", 1),
-        "every series has a value",
-        "{unique_id}: none of its {rows:,} rows has a value.",
-    ),
-    Rule(
-        "complete_series_profile",
-        CRITICAL,
-        complete(*NEEDED),
-        "the profile of every observed series has a number everywhere",
-        "The profile of {unique_id} lacks a number; report this, because it is a fault of the "
-        "program and not of the data.",
-        explained_by=("observed",),
-    ),
-    Rule(
-        "alive",
-        QUARANTINE,
-        at_most("age", "max_age"),
-        "no series ends more than {bound:,.0f} steps before the cutoff",
-        "{unique_id}: its last value is of {last_ds:%Y-%m-%d %H:%M} UTC, {age:,.0f} steps "
-        "before the cutoff, at most {bound:,.0f} are accepted (contracts.max_age).",
-        explained_by=("observed",),
-    ),
-    Rule(
-        "one_season",
-        QUARANTINE,
-        at_least("history", "shortest_season"),
-        "every history holds the shortest season of {bound:,.0f} steps",
-        "{unique_id}: its history is {history:,.0f} steps, at least {bound:,.0f} are needed, "
-        "the shortest of season_lengths.",
-        explained_by=("observed", "alive"),
-    ),
-    Rule(
-        "few_missing",
-        QUARANTINE,
-        at_most("null_share", "max_null_share"),
-        "no series lacks more than {bound:.0%} of its values",
-        "{unique_id}: {missing:,.0f} of {history:,.0f} steps have no value "
-        "({null_share:.1%}), at most {bound:.0%} are accepted (contracts.max_null_share).",
-        explained_by=("observed", "alive"),
-    ),
-    Rule(
-        "short_gaps",
-        QUARANTINE,
-        at_most("longest_gap", "max_gap"),
-        "no series has a gap of more than {bound:,.0f} steps",
-        "{unique_id}: its longest gap is {longest_gap:,.0f} steps, at most {bound:,.0f} are "
-        "accepted (contracts.max_gap).",
-        explained_by=("observed", "alive"),
-    ),
-    Rule(
-        "resolved",
-        QUARANTINE,
-        at_most("coarseness", MOST_COARSE),
-        "no series changes too little for the seven digits that are kept",
-        "{unique_id}: values around {max:g} that change by {std:g} need more than the seven "
-        "digits that are kept; subtract a constant, or write them in another unit.",
-        explained_by=("observed", "alive"),
-    ),
-    Rule(
-        "varying",
-        WARNING,
-        above("std", 0),
-        "no series is constant",
-        "Series that never change: {count:,}, such as {unique_id}, which is always {min:g}.",
-        explained_by=REASONS,
-    ),
-    Rule(
-        "moving",
-        WARNING,
-        at_most("flat_tail", "flat"),
-        "no series ends with more than {bound:,.0f} equal values",
-        "Series that stopped moving: {count:,}, such as {unique_id}, whose last "
-        "{flat_tail:,.0f} values are equal.",
-        explained_by=("varying", *REASONS),
-    ),
-    Rule(
-        "dense",
-        WARNING,
-        at_most("null_share", MANY_MISSING),
-        "no series lacks more than {bound:.0%} of its values",
-        "Series without a value at more than {bound:.0%} of their steps: {count:,}, such as "
-        "{unique_id} with {missing:,.0f} of {history:,.0f} ({null_share:.1%}).",
-        explained_by=REASONS,
-    ),
-    Rule(
-        "known_ahead",
-        WARNING,
-        at_least("ahead", 1),
-        "the covariates known ahead reach into the horizon",
-        "Series without {known} on any of the {horizon:,} steps after the cutoff: {count:,}, such "
-        "as {unique_id}; the mean is taken in their place, though models learned from the real "
-        "ones, so give rows for these steps or move the columns to covariates.past.",
-        explained_by=REASONS,
-    ),
-)
 
 
 def validate_observations(
@@ -284,27 +105,86 @@ def validate_observations(
     """
     from data_contracts.expectations import judge  # takes seconds to import
 
-    told = profile.assign(
-        missing=profile["history"] - profile["observed"], coarseness=_coarseness(profile)
-    )
-    series = judge(series_contract(spec), told)
-    aside = series.quarantined
-    facts = {
+    profile = profile.reindex(columns=list(SERIES_COLUMNS))  # what is missing is refused below
+    over = _ended(profile, batch, spec)
+    told = _derived(profile[~over], spec)
+    facts: dict[str, object] = {
         "cutoff": _moment(cutoff),
         "newest": "unknown",
         "end_of_data": "a later instant",
-        "aside": len(aside),
-        "reason": next(iter(aside.values()))[0].sentence if aside else "",
-        **{f"such_{kind}": examples.get(kind, "one not noted") for kind in COUNTED},
+        **{f"such_{kind}": examples.get(kind, "one not noted") for kind in EXAMPLES},
     }
     newest = profile["last_ds"].max()
     if not pd.isna(newest):
         facts |= {"newest": _moment(newest), "end_of_data": _as_of_after(newest, spec.grid)}
-    share = len(aside) / max(1, len(profile))
-    together = judge(batch_contract(spec, facts), batch.assign(aside_share=share))
+    if over.any():
+        facts["such_ended"] = profile.loc[over, UNIQUE_ID].iloc[0]
+    series = judge(series_contract(spec, facts), told)
+    aside = series.quarantined
+    facts |= {
+        "aside": len(aside),
+        "told": len(told),
+        "reason": next(iter(aside.values()))[0].sentence if aside else "",
+    }
+    whole = batch.assign(
+        ended=int(over.sum()),
+        aside_share=len(aside) / max(1, len(told)),
+        volume=batch["recent_values"] / batch["usual_values"],
+        series_change=(batch["appeared"] + batch["silent"]) / batch["usual_series"].clip(lower=1),
+        **_moved(told, spec),
+        **_bad_kinds(batch, examples, spec),
+    )
+    together = judge(batch_contract(spec, facts), whole)
     if any(finding.expectation == "fresh" for finding in together.critical):
         series = _without("alive", series)  # where everything is old, no series is to blame
-    return together.merge(series)
+    if any(finding.expectation == "one_unit" for finding in together.critical):
+        series = _without("same_level", series)
+    verdict = together.merge(series)
+    return verdict.model_copy(update={"ended": tuple(profile.loc[over, UNIQUE_ID])})
+
+
+def _ended(profile: pd.DataFrame, batch: pd.DataFrame, spec: Spec) -> "pd.Series[bool]":
+    """Series that are over; none where the newest value of all is too old, too."""
+    if not (batch["age"] <= spec.max_age).all():
+        return pd.Series(False, index=profile.index)
+    return profile["age"] > spec.ended_after
+
+
+def _derived(profile: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """The profile with what follows from its columns."""
+    tail, longest = profile["flat_tail"], profile["longest_flat"]
+    return profile.assign(
+        missing=profile["history"] - profile["observed"],
+        coarseness=_coarseness(profile),
+        frozen=tail.where((profile["last"] != 0) & (tail > longest), 0),
+    )
+
+
+def _moved(profile: pd.DataFrame, spec: Spec) -> dict[str, float]:
+    """How many series changed their size beyond what is accepted, and by how much in the middle."""
+    known = profile.dropna(subset="level_ratio")
+    moved = known[known["level_ratio"] > spec.contracts.max_level_ratio]
+    ratio = (moved["recent_size"] / moved["usual_size"]).median()
+    return {
+        "moved": len(moved),
+        "moved_share": len(moved) / max(1, len(known)),
+        "factor": float(ratio),
+    }
+
+
+def _bad_kinds(batch: pd.DataFrame, examples: Mapping[str, str], spec: Spec) -> dict[str, Any]:
+    """How many rows are bad, of which kinds, and where the first one is."""
+    facts = _facts(spec)
+    counts = {kind: int(batch[kind].sum()) for kind in ASIDE}
+    such = {kind: f", such as {examples[kind]}" for kind in ASIDE if kind in examples}
+    kinds = [
+        f"{count:,} {ASIDE[kind].format(**facts)}{such.get(kind, '')}"
+        for kind, count in counts.items()
+        if count
+    ]
+    bad = sum(counts.values())
+    share = bad / max(1, int(batch["rows"].sum()))
+    return {"bad": bad, "bad_share": share, "bad_kinds": "; ".join(kinds)}
 
 
 def _without(rule: str, verdict: Verdict) -> Verdict:
@@ -317,18 +197,55 @@ def batch_contract(spec: Spec, facts: Mapping[str, object]) -> Contract:
 
     Args:
         spec: Where the thresholds are.
-        facts: What the sentences name beside the columns: `cutoff`, `newest`, `end_of_data`,
-            `aside`, `reason` and an example `such_...` per counted kind.
+        facts: What the sentences name beside the columns, such as `cutoff` and `newest`.
     """
-    # Where rows carry the instant at which they became known, a repeated key is a correction.
-    dropped = "" if spec.source.available_at is None else "unique_keys"
-    rules = tuple(rule for rule in BATCH_RULES if rule.name != dropped)
-    return Contract(NAME, rules, {**_facts(spec), **facts})
+    return Contract(NAME, _with_severities(BATCH_RULES, spec), {**_facts(spec), **facts})
 
 
-def series_contract(spec: Spec) -> Contract:
-    """Rules about each series: a broken one is set aside, a suspicious one is named."""
-    return Contract(NAME, SERIES_RULES, _facts(spec))
+def series_contract(spec: Spec, facts: Mapping[str, object]) -> Contract:
+    """Rules about each series: a broken one is set aside, a suspicious one is named.
+
+    Args:
+        spec: Where the thresholds are.
+        facts: An example `such_...` for what is counted in rows.
+    """
+    return Contract(NAME, _with_severities(SERIES_RULES, spec), {**_facts(spec), **facts})
+
+
+def check_severities(spec: Spec) -> None:
+    """Refuse a severity for a rule that does not exist, or that cannot have it.
+
+    Raises:
+        SpecError: Naming the rules whose severity may be set.
+    """
+    free = {rule.name: rule for rule in (*BATCH_RULES, *SERIES_RULES) if not rule.fixed}
+    for name, severity in spec.contracts.severity.items():
+        key = f"contracts.severity.{name}"
+        if name not in free:
+            close = difflib.get_close_matches(name, free, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"those are {', '.join(free)}."
+            raise SpecError(f"{key}: expected a rule whose severity may be set; {hint}")
+        scope = free[name].scope
+        if severity == "quarantine" and scope is Scope.TABLE:
+            raise SpecError(
+                f"{key}: expected critical, warning, note or off for a rule about all series "
+                "together, got quarantine."
+            )
+
+
+def _with_severities(rules: tuple[Rule, ...], spec: Spec) -> tuple[Rule, ...]:
+    """The rules as the spec wants them: other severities, and without those that are off."""
+    wanted = spec.contracts.severity
+    kept = [rule for rule in rules if wanted.get(rule.name) != "off"]
+    names = {rule.name for rule in kept}
+    return tuple(
+        replace(
+            rule,
+            severity=Severity(wanted.get(rule.name, rule.severity)),
+            explained_by=tuple(name for name in rule.explained_by if name in names),
+        )
+        for rule in kept
+    )
 
 
 def _facts(spec: Spec) -> dict[str, object]:
@@ -342,13 +259,30 @@ def _facts(spec: Spec) -> dict[str, object]:
         "context_length": spec.context_length,
         "horizon": spec.horizon,
         "window": spec.context_length + spec.horizon,
+        "season_length": spec.season_length,
+        "shortest_season": spec.seasons[0],
+        "recent": spec.recent,
+        "few_equal": max(spec.recent, FEW_EQUAL),
+        "bounds": _bounds(spec),
+        "wanted_numbers": "every value is a whole number"
+        if spec.contracts.numbers == "whole"
+        else "any number will do",
+        **spec.contracts.model_dump(exclude={"severity"}),
         "max_age": spec.max_age,
         "max_gap": spec.max_gap,
-        "max_null_share": spec.contracts.max_null_share,
-        "max_quarantine_share": spec.contracts.max_quarantine_share,
-        "shortest_season": spec.seasons[0],
-        "flat": max(spec.season_length, FEW_EQUAL),
+        "max_flat": spec.contracts.max_flat or max(spec.season_length, FEW_EQUAL),
+        "ended_after": spec.ended_after,
     }
+
+
+def _bounds(spec: Spec) -> str:
+    """Where values may lie, in words."""
+    low, high = spec.contracts.min_value, spec.contracts.max_value
+    if low is not None and high is not None:
+        return f"between {low:g} and {high:g}"
+    if low is not None:
+        return f"at or above {low:g}"
+    return "anywhere" if high is None else f"at or below {high:g}"
 
 
 def _coarseness(profile: pd.DataFrame) -> "pd.Series[float]":

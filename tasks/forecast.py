@@ -48,10 +48,11 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
     """
     with stage("forecast"):
         aside = np.isin(panel.unique_ids, list(contract.quarantined))
+        ended = np.isin(panel.unique_ids, contract.ended)
         substitutes = aside & _servable(tonight.spec, panel)
         quality = BASELINE if service.role == BASELINE else CHAMPION
         parts = [
-            _rows(tonight, panel, np.flatnonzero(~aside), service, quality),
+            _rows(tonight, panel, np.flatnonzero(~aside & ~ended), service, quality),
             _rows(
                 tonight,
                 panel,
@@ -65,14 +66,19 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
 
 
 def served_series(spec: Spec, panel: Panel, contract: Verdict) -> list[str]:
-    """Names of the series that a batch must hold: all but those that nobody can forecast."""
+    """Names of the series that a batch must hold.
+
+    All but those that are over, and those in quarantine whose history no substitute can be made
+    of.
+    """
     aside = np.isin(panel.unique_ids, list(contract.quarantined))
-    served = ~aside | _servable(spec, panel)
+    ended = np.isin(panel.unique_ids, contract.ended)
+    served = ~ended & (~aside | _servable(spec, panel))
     return [panel.unique_ids[k] for k in np.flatnonzero(served)]
 
 
 def _servable(spec: Spec, panel: Panel) -> Bools:
-    """Series with as much history as even the baseline needs: one short season."""
+    """Series with as much history as the baseline needs to vary: one short season."""
     servable: Bools = panel.lengths >= spec.seasons[0]
     return servable
 

@@ -10,6 +10,7 @@ import pandas as pd
 from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
+from data_contracts.observations import check_severities
 from data_contracts.spec import NO_START, Spec, load_spec
 from data_contracts.vocabulary import CHAMPION
 from models.device import check_device
@@ -83,6 +84,7 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
     if models is not None:
         spec = spec.model_copy(update={"candidates": tuple(models)})
     check_training(spec)
+    check_severities(spec)
     instant = in_utc(as_of or _scheduled_time(), spec.grid.timezone)
     cutoff = spec.grid.timestamp(spec.grid.last_complete_slot(instant))
     warehouse = warehouse_of(spec)

@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import quarantine
 from data_contracts.forecasts import validate_forecasts
 from data_contracts.observations import validate_observations
-from data_contracts.verdicts import Verdict
-from data_contracts.vocabulary import UNIQUE_ID
+from data_contracts.verdicts import Severity, Verdict
+from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.panel import Panel
 from models.standstill import least_share_away
 from tasks.forecast import served_series
@@ -37,7 +37,7 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
         if not verdict.critical:
             record_quarantine(
                 tonight.warehouse,
-                _quarantine_rows(verdict),
+                _quarantine_rows(verdict, known.aside, tonight.cutoff),
                 cutoff=tonight.cutoff,
                 run_id=tonight.run_id,
             )
@@ -78,22 +78,34 @@ def validate_output(
 
 
 def set_aside(panel: Panel, contract: Verdict) -> Panel:
-    """The panel without the series that the contract puts into quarantine."""
-    aside = np.isin(panel.unique_ids, list(contract.quarantined))
+    """The panel without the series that the contract puts into quarantine, or that are over."""
+    aside = np.isin(panel.unique_ids, list(contract.unserved))
     return panel.select(np.flatnonzero(~aside)) if aside.any() else panel
 
 
-def _quarantine_rows(verdict: Verdict) -> pa.Table:
+def _quarantine_rows(verdict: Verdict, aside: pd.DataFrame, cutoff: pd.Timestamp) -> pa.Table:
+    """One row per series that is set aside and reason, and one per row."""
     findings = [finding for reasons in verdict.quarantined.values() for finding in reasons]
-    names = (
-        UNIQUE_ID,
-        quarantine.EXPECTATION,
-        quarantine.COLUMN,
-        "value",
-        "bound",
-        "severity",
-        "sentence",
+    series = pd.DataFrame(
+        {
+            UNIQUE_ID: [finding.unique_id for finding in findings],
+            quarantine.EXPECTATION: [finding.expectation for finding in findings],
+            quarantine.COLUMN: [finding.column for finding in findings],
+            quarantine.SCOPE: quarantine.SERIES,
+            DS: cutoff,
+            "value": [finding.value for finding in findings],
+            "bound": [finding.bound for finding in findings],
+            "severity": [finding.severity for finding in findings],
+            "sentence": [finding.sentence for finding in findings],
+        }
     )
-    rows = [{name: getattr(finding, name) for name in names} for finding in findings]
-    kinds = [quarantine.SCHEMA.field(name) for name in names]
-    return pa.Table.from_pylist(rows, schema=pa.schema(kinds))
+    told = {(found.unique_id, found.expectation): found for found in verdict.rows_aside}
+    whose = list(zip(aside[UNIQUE_ID], aside["expectation"], strict=True))
+    rows = aside.assign(column="", scope=quarantine.ROWS, severity=Severity.QUARANTINE.value)
+    rows["value"] = rows["value"].where(np.isfinite(rows["value"]))
+    rows["sentence"] = [told[key].sentence if key in told else "" for key in whose]
+    everything = pd.concat([part for part in (series, rows) if len(part)] or [series])
+    everything = everything.drop_duplicates([UNIQUE_ID, quarantine.EXPECTATION, "column", DS])
+    names = [name for name in quarantine.SCHEMA.names if name in everything]
+    kinds = pa.schema([quarantine.SCHEMA.field(name).with_nullable(True) for name in names])
+    return pa.Table.from_pandas(everything[names], schema=kinds, preserve_index=False)

@@ -11,7 +11,7 @@ from rich.table import Table
 from data_contracts.errors import RefusedError
 from data_contracts.history import Mark, Spell
 from data_contracts.moments import in_utc, parse_option
-from data_contracts.observations import validate_observations
+from data_contracts.observations import check_severities, validate_observations
 from data_contracts.spec import Spec, load_spec
 from data_contracts.verdicts import Verdict
 from flows.console import OUT, TerminalReporter, print_json
@@ -48,6 +48,7 @@ def check_input(spec_path: Path, as_of: str | None, *, as_json: bool) -> None:
     """
     spec = load_spec(spec_path)
     check_training(spec)
+    check_severities(spec)
     zone = spec.grid.timezone
     instant = parse_option(as_of, timezone=zone, option="--as-of")
     if instant is None:

@@ -6,20 +6,31 @@ place: no row is sorted, no text is looked at twice, and memory holds little mor
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
+from numpy.typing import NDArray
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.spec import Spec
-from data_contracts.vocabulary import UNIQUE_ID
-from models.panel import Ints, Panel
-from tasks.stores.columns import Codes, Labels, utc_microseconds
+from data_contracts.vocabulary import DS, UNIQUE_ID
+from models.panel import Floats, Ints, Panel
+from tasks.stores.columns import Codes, Labels, floats, utc_microseconds
 from tasks.stores.profile import profile_batch, profile_series
+from tasks.stores.recent import Spans
+from tasks.stores.rows_aside import (
+    count_by_series,
+    describe,
+    find_strays,
+    nothing,
+    rows_of,
+    without,
+)
 from tasks.stores.scatter import NEVER, Draft, Rows
 from tasks.stores.source import Source, before, open_source
 from tasks.stores.wall_clock import WallClock
@@ -37,13 +48,17 @@ class Extraction:
         panel: The observed series, from their first observation to the cutoff and its horizon.
         profile: One row per series, see `profile_series`.
         batch: Exactly one row, see `profile_batch`.
-        examples: Where the first of `duplicates`, `off_grid` and `infinite` is, if there is one.
+        examples: Where the first of `duplicates`, `conflicts`, `off_grid` and `infinite` is, if
+            there is one.
+        aside: Rows that are set aside: `unique_id`, `ds`, `expectation`, `value` and `bound`. The
+            panel is without them, unless they are so many that the night stops.
     """
 
     panel: Panel
     profile: pd.DataFrame
     batch: pd.DataFrame
     examples: dict[str, str]
+    aside: pd.DataFrame
 
     @property
     def cutoff(self) -> pd.Timestamp:
@@ -75,8 +90,8 @@ def read_observations(
     """
     reading = _Reading(open_source(spec), as_of, progress)
     census = _take_census(reading)
-    draft = _scatter(reading, census)
-    return _finish(reading, census, draft)
+    draft, off_grid = _scatter(reading, census)
+    return _finish(reading, census, draft, off_grid)
 
 
 class _Reading:
@@ -113,9 +128,15 @@ class _Reading:
 
     def where(self, code: int, instant: int) -> str:
         """One row in words: its series and its time."""
-        stamp = pd.Timestamp(int(instant), unit="us")
-        text = f"{stamp:%Y-%m-%d %H:%M}" if stamp == stamp.floor("min") else str(stamp)
-        return f"{self.labels.texts[code]} at {text} UTC"
+        return f"{self.labels.texts[code]} at {minute_of(pd.Timestamp(int(instant), unit='us'))}"
+
+    def aside(
+        self, codes: NDArray[Any], instants: Ints, expectation: str, values: Floats
+    ) -> pd.DataFrame:
+        """Rows that are set aside by one rule."""
+        names = np.array(self.labels.texts, object)[codes]
+        stamps = pd.DatetimeIndex(instants.astype("M8[us]"), tz="UTC")
+        return rows_of(names, stamps, expectation, values)
 
     def _visible(self) -> pads.Expression:
         """Prunes rows that are too late; what it lets through is compared again, exactly."""
@@ -258,15 +279,25 @@ def _extent(reading: _Reading, column: str) -> tuple[int, int]:
     return first, last
 
 
+def minute_of(stamp: pd.Timestamp) -> str:
+    """A time in words, to the minute if it is one."""
+    text = (
+        f"{stamp:%Y-%m-%d %H:%M}" if stamp == stamp.floor("min") else f"{stamp.tz_localize(None)}"
+    )
+    return f"{text} UTC"
+
+
 def _minute(stamp: pd.Timestamp) -> str:
     return f"{stamp.tz_convert('UTC'):%Y-%m-%dT%H:%MZ}"
 
 
-def _scatter(reading: _Reading, census: _Census) -> Draft:
+def _scatter(reading: _Reading, census: _Census) -> tuple[Draft, pd.DataFrame]:
+    """Put every row in its place; those that have none, because they are off the grid, come too."""
     draft = Draft(reading.spec, reading.cutoff, reading.labels.texts, census.first)
     covariates, names = reading.spec.covariates, reading.spec.source
     beside = (*covariates.past, *covariates.known, *covariates.static)
     times = () if names.available_at is None else (names.available_at,)
+    strays = [nothing()]
     for rows in reading.rows((names.columns.y, *times, *beside), number=1):
         if len(reading.labels) > len(census.first):
             raise NightcastError(
@@ -274,35 +305,57 @@ def _scatter(reading: _Reading, census: _Census) -> Draft:
                 "read; run again when they are written."
             )
         draft.put(rows)
-    return draft
+        stray = ~rows.on_grid & (rows.slots <= reading.cutoff)
+        if stray.any():
+            y = floats(rows.batch.column(names.columns.y))[stray]
+            strays.append(reading.aside(rows.codes[stray], rows.instants[stray], "on_grid", y))
+    return draft, pd.concat(strays, ignore_index=True)
 
 
-def _finish(reading: _Reading, census: _Census, draft: Draft) -> Extraction:
-    examples = {} if census.example is None else {"off_grid": reading.where(*census.example)}
-    infinite, example = draft.erase_infinite()
-    if example is not None:
-        code, slot = example
-        examples["infinite"] = reading.where(code, int(reading.grid.instants(np.array(slot))))
-    on_grid = census.num_rows - census.off_grid
-    duplicates = draft.repeats(on_grid)
-    if duplicates.any():
-        first = min(np.flatnonzero(duplicates).tolist(), key=reading.labels.texts.__getitem__)
-        examples["duplicates"] = reading.where(first, _first_repeat(reading, first))
+def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataFrame) -> Extraction:
+    spec = reading.spec
+    codes, slots, values = draft.erase_infinite()
+    infinite = reading.aside(codes, reading.grid.instants(slots), "finite_values", values)
+    panel = draft.panel()
+    strays = find_strays(panel, spec.contracts)
     counts = pd.DataFrame(
         {
-            UNIQUE_ID: pd.Series(reading.labels.texts, dtype="str"),
             "rows": census.num_rows,
             "nulls": draft.nulls,
-            "duplicates": duplicates,
+            "duplicates": draft.repeats(census.num_rows - census.off_grid),
+            "conflicts": draft.conflicts,
             "off_grid": census.off_grid,
-            "infinite": infinite,
-        }
+            "infinite": np.bincount(codes, minlength=len(census.num_rows)),
+            "static_changes": draft.static_changes,
+        },
+        index=pd.Index(reading.labels.texts, dtype="str", name=UNIQUE_ID),
     )
-    counts = counts[counts["rows"] > 0].sort_values(UNIQUE_ID, ignore_index=True)
-    panel = draft.panel()
-    profile = profile_series(panel, counts)
-    batch = profile_batch(profile, max_age=reading.spec.max_age)
-    return Extraction(panel, profile, batch, examples)
+    counts = counts[counts["rows"] > 0].join(count_by_series(panel, strays))
+    counts = counts.fillna(0).astype(np.int64).sort_index().reset_index()
+    aside = [off_grid, infinite, describe(panel, strays)]
+    if sum(map(len, aside)) <= spec.contracts.max_bad_rows * counts["rows"].sum():
+        panel = without(panel, strays)  # else no one will learn from it, and they can be looked at
+    spans = Spans(spec.recent, spec.month, spec.season_length)
+    profile = profile_series(panel, counts, spans, context_length=spec.context_length)
+    batch = profile_batch(profile, panel, spans, max_age=spec.max_age)
+    examples = {
+        kind: f"{rows[UNIQUE_ID].iloc[0]} at {minute_of(rows[DS].iloc[0])}"
+        for kind, rows in (("off_grid", off_grid), ("infinite", infinite))
+        if len(rows)
+    }
+    examples |= _first_repeats(reading, counts)
+    return Extraction(panel, profile, batch, examples, pd.concat(aside, ignore_index=True))
+
+
+def _first_repeats(reading: _Reading, counts: pd.DataFrame) -> dict[str, str]:
+    """Where the first series that repeats a step, and the first that contradicts itself, do so."""
+    examples = {}
+    for kind in ("conflicts", "duplicates"):
+        names = counts.loc[counts[kind] > 0, UNIQUE_ID]
+        if len(names):
+            code = reading.labels.texts.index(names.iloc[0])
+            examples[kind] = reading.where(code, _first_repeat(reading, code))
+    return examples
 
 
 def _first_repeat(reading: _Reading, code: int) -> int:

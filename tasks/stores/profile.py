@@ -5,61 +5,91 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from data_contracts.observations import BATCH_COLUMNS, SERIES_COLUMNS
+from data_contracts.observations import BATCH_COLUMNS, COUNTED_ROWS, SERIES_COLUMNS
 from data_contracts.vocabulary import UNIQUE_ID
 from models.panel import Bools, Floats, Ints, Panel
+from tasks.stores.recent import Spans, compare_sizes, count_values, shifts
 
 BLOCK_ROWS = 1 << 17  # rows looked at together, few enough to stay in the cache
-COUNTS = ("rows", "nulls", "duplicates", "off_grid", "infinite")
-WHOLE = ("observed", "history", "longest_gap", "flat_tail", "ahead")
+WHOLE = (
+    "observed", "history", "longest_gap", "flat_tail", "longest_flat", "fractions", "ahead",
+    "covariate_age",
+)  # fmt: skip
 
 
-def profile_series(panel: Panel, counts: pd.DataFrame) -> pd.DataFrame:
+def profile_series(
+    panel: Panel, counts: pd.DataFrame, spans: Spans, *, context_length: int
+) -> pd.DataFrame:
     """One row per series that has rows, whether or not it made it into the panel.
 
     Args:
         panel: The observations, each series from its first observed value on.
-        counts: `unique_id`, ascending, and what only the raw rows show: `rows`, `nulls` (without a
-            target), `duplicates`, `off_grid`, `infinite`.
+        counts: `unique_id`, ascending, and what only the raw rows show: `COUNTED_ROWS`.
+        spans: How many steps are recent, and how many say what is usual.
+        context_length: Steps over which covariates are looked at.
 
     Returns:
-        `counts` and beside them, in steps of the grid:
-        `observed` with a value; `history` from `first_ds`, the first of them, to the cutoff;
-        `null_share` of the history without a value; `longest_gap` in it, the tail included;
-        `age` from `last_ds`, the last with a value, to the cutoff; `flat_tail`, the run of equal
-        values that ends at `last_ds`; `ahead`, steps after the cutoff on which every covariate
-        known ahead has a value. In the unit of the target: `min`, `max`, `mean`, and `std` of
-        the population. A series that was never observed has no values, a history of 0, no age and
-        a null share of 1.
+        `SERIES_COLUMNS`, which `data_contracts.observations` explains.
     """
-    blocks = [_describe(panel, begin, end) for begin, end in blocks_of(panel.indptr)]
+    blocks = [
+        {
+            **_describe(panel, begin, end, spans),
+            **_covariates(panel, begin, end, min(context_length, int(panel.lengths.max()))),
+        }
+        for begin, end in blocks_of(panel.indptr)
+    ]
     parts = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    parts |= compare_sizes(panel, spans)
     described = pd.DataFrame(parts, index=pd.Index(panel.unique_ids, name=UNIQUE_ID)).assign(
         first_ds=panel.grid.timestamps(parts["first_slot"]),
         last_ds=panel.grid.timestamps(parts["last_slot"]),
     )
     profile = counts.set_index(UNIQUE_ID).join(described)
-    profile = profile.fillna({"null_share": 1.0} | dict.fromkeys(WHOLE, 0))
-    profile = profile.astype(dict.fromkeys((*COUNTS, *WHOLE), np.int64))
+    profile = profile.fillna({"null_share": 1.0, "covered": 1.0} | dict.fromkeys(WHOLE, 0))
+    profile = profile.astype(dict.fromkeys((*COUNTED_ROWS, *WHOLE), np.int64))
     return profile.reset_index()[list(SERIES_COLUMNS)]
 
 
-def profile_batch(profile: pd.DataFrame, *, max_age: int) -> pd.DataFrame:
+def profile_batch(
+    profile: pd.DataFrame, panel: Panel, spans: Spans, *, max_age: int
+) -> pd.DataFrame:
     """One row about all series together.
 
     Args:
         profile: Of the series.
+        panel: The observations.
+        spans: How many steps are recent, and how many say what is usual.
         max_age: Steps since its last observation after which a series counts as ending.
+
+    Returns:
+        `BATCH_COLUMNS`, which `data_contracts.observations` explains.
     """
-    sums = ("rows", "observed", "duplicates", "off_grid", "infinite")
+    sums = ("rows", "observed", *COUNTED_ROWS[2:])
     row = {
         "series": len(profile),
         **{name: int(profile[name].sum()) for name in sums},
         "age": int(profile["age"].min()),
         "longest_history": int(profile["history"].max()),
         "series_ending": int((profile["age"] > max_age).sum()),
+        **_traffic(panel, spans),
     }
     return pd.DataFrame([row], columns=list(BATCH_COLUMNS))
+
+
+def _traffic(panel: Panel, spans: Spans) -> dict[str, float]:
+    """How much came lately, and how much is usual; what is usual is NaN in too short a history."""
+    recent, earlier = count_values(panel, spans)
+    if earlier.shape[1] < 2:
+        unknown = dict.fromkeys(("usual_values", "usual_series", "appeared", "silent"), np.nan)
+        return {"recent_values": int(recent.sum()), **unknown}
+    usual = np.median(earlier, axis=1) > 0
+    return {
+        "recent_values": int(recent.sum()),
+        "usual_values": float(np.median(earlier.sum(axis=0))),
+        "usual_series": int(usual.sum()),
+        "appeared": int(((recent > 0) & (earlier == 0).all(axis=1)).sum()),
+        "silent": int(((recent == 0) & usual).sum()),
+    }
 
 
 def blocks_of(indptr: Ints, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, int]]:
@@ -76,7 +106,7 @@ def blocks_of(indptr: Ints, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, int]]
         begin = end
 
 
-def _describe(panel: Panel, begin: int, end: int) -> dict[str, np.ndarray]:
+def _describe(panel: Panel, begin: int, end: int, spans: Spans) -> dict[str, np.ndarray]:
     """Columns that only need the panel, for one block of series."""
     rows = slice(panel.indptr[begin], panel.indptr[end])
     lengths = panel.lengths[begin:end]
@@ -98,6 +128,10 @@ def _describe(panel: Panel, begin: int, end: int) -> dict[str, np.ndarray]:
         "longest_gap": np.maximum.reduceat(place - np.maximum.accumulate(seen), starts),
         "age": (ends - 1 - last).astype(np.float64),
         "flat_tail": _flat_tail(y, observed, last, starts),
+        "longest_flat": _longest_flat(y[observed], count),
+        "fractions": _new_fractions(y, observed, starts, spans.month),
+        "shift": shifts(y, observed, starts, spans.season),
+        "last": y[last].astype(np.float64),
         "ahead": _steps_ahead(panel, begin, end),
         **_moments(y, observed, starts),
     }
@@ -108,6 +142,25 @@ def _steps_ahead(panel: Panel, begin: int, end: int) -> Ints:
     steps = panel.indptr[begin + 1 : end + 1, None] + np.arange(-panel.horizon, 0)
     there: Bools = ~np.isnan(panel.known[steps]).any(axis=2)
     return there.sum(axis=1)
+
+
+def _covariates(panel: Panel, begin: int, end: int, steps: int) -> dict[str, np.ndarray]:
+    """Where the covariate that lacks most of the last steps has values, and how old it is.
+
+    Steps before the series began are no one's fault.
+    """
+    ends = panel.indptr[begin + 1 : end + 1] - panel.horizon
+    rows = ends[:, None] - 1 - np.arange(steps)  # the newest step first
+    inside = rows >= panel.indptr[begin:end, None]
+    rows = np.where(inside, rows, panel.indptr[begin:end, None])
+    covered, age = np.ones(end - begin), np.zeros(end - begin)
+    for values in (panel.past, panel.known):
+        for column in range(values.shape[1]):
+            there = ~np.isnan(values[rows, column]) & inside
+            covered = np.minimum(covered, there.sum(axis=1) / inside.sum(axis=1))
+            newest = np.where(there.any(axis=1), there.argmax(axis=1), inside.sum(axis=1))
+            age = np.maximum(age, newest)
+    return {"covered": covered, "covariate_age": age}
 
 
 def _history_rows(lengths: Ints, horizon: int) -> Bools:
@@ -137,3 +190,31 @@ def _flat_tail(y: Floats, observed: Bools, last: Ints, starts: Ints) -> Ints:
     other = np.maximum.reduceat(np.where(differs, place, -1), starts)
     equal = observed & (place > np.repeat(other, lengths))
     return last + 1 - np.minimum.reduceat(np.where(equal, place, len(y)), starts)
+
+
+def _longest_flat(values: Floats, counts: Ints) -> Ints:
+    """Most equal values in a row that are not zero, before the run that ends each series.
+
+    Args:
+        values: What was observed of several series, one behind the other.
+        counts: How many of each.
+    """
+    starts = np.cumsum(counts) - counts
+    begins = np.append(True, values[1:] != values[:-1])
+    begins[starts] = True
+    runs = np.flatnonzero(begins)
+    lengths = np.diff(runs, append=len(values))
+    lengths[values[runs] == 0] = 0
+    first_run = np.searchsorted(runs, starts)
+    lengths[np.append(first_run[1:], len(runs)) - 1] = 0  # the run that ends each series
+    return np.maximum.reduceat(lengths, first_run)
+
+
+def _new_fractions(y: Floats, observed: Bools, starts: Ints, month: int) -> Ints:
+    """Values of the last month with a fraction, where none of a month or more before has any."""
+    lengths = np.diff(starts, append=len(y))
+    broken = observed & (y != np.rint(y))
+    place = np.arange(len(y))
+    first = np.minimum.reduceat(np.where(broken, place, len(y)), starts)
+    new = (lengths >= 2 * month) & (first >= starts + lengths - month)
+    return np.where(new, np.add.reduceat(broken, starts, dtype=np.int64), 0)

@@ -46,16 +46,23 @@ class Static:
     values: Codes
     labels: Labels = field(default_factory=Labels)
 
-    def put(self, codes: Codes, slots: Ints, since: Ints, values: Codes) -> None:
-        """Take over the texts of the last step, there the one known last; of equals the last."""
-        before = self.slots.copy()
+    def put(self, codes: Codes, slots: Ints, since: Ints, values: Codes) -> Codes:
+        """Take over the texts of the last step, there the one known last; of equals the last.
+
+        Returns:
+            The series that have had another text, before or in these rows.
+        """
         codes, slots, since, values = _those(values >= 0, codes, slots, since, values)
+        every, told, text = codes, values, self.values[codes]
+        before = self.slots.copy()
         np.maximum.at(self.slots, codes, slots)
         self.since[self.slots > before] = -NEVER
         codes, since, values = _those(slots == self.slots[codes], codes, since, values)
         np.maximum.at(self.since, codes, since)
         codes, values = _those(since == self.since[codes], codes, values)
         self.values[codes] = values
+        changed = ((text >= 0) & (text != told)) | (told != self.values[every])
+        return np.unique(every[changed])
 
     def texts(self, codes: Ints) -> list[str]:
         """The text of each series, empty without one."""
@@ -95,7 +102,7 @@ class Draft:
             self.spec.grid, self.cutoff, self.spec.horizon, (known_since, len(covariates.known))
         )
         self.touched = np.zeros(num_rows - known_since, bool)
-        self.nulls = np.zeros(num_codes, np.int64)
+        self.nulls, self.conflicts, self.static_changes = np.zeros((3, num_codes), np.int64)
         self.static = [
             Static(
                 slots=np.full(num_codes, -NEVER),
@@ -109,7 +116,7 @@ class Draft:
         """Put the rows of one batch in their places; of two rows for one place the later holds."""
         y = floats(rows.batch.column(self.spec.source.columns.y))
         empty = np.isnan(y) & (rows.slots <= self.cutoff)
-        self.nulls += np.bincount(rows.codes[empty], minlength=len(self.nulls))
+        self.nulls += self._by_code(rows.codes[empty])
         since = self._since(rows)
         chosen, places = self._places(rows)
         self._put_known(rows, since, chosen, places)
@@ -118,6 +125,7 @@ class Draft:
         if self.is_dated:
             chosen, places = _narrow(chosen, places, self._known_last(since[chosen], places))
         else:
+            self._count_conflicts(rows.codes[chosen], places, y[chosen])
             self.touched[places] = True
         self.y[places] = y[chosen]
         for number, name in enumerate(self.spec.covariates.past):
@@ -153,7 +161,20 @@ class Draft:
         codes, slots, since = rows.codes[chosen], rows.slots[chosen], since[chosen]
         for name, static in zip(self.spec.covariates.static, self.static, strict=True):
             values = static.labels.codes(rows.batch.column(name))
-            static.put(codes, slots, since, values[chosen])
+            changed = static.put(codes, slots, since, values[chosen])
+            self.static_changes[changed] += 1
+
+    def _count_conflicts(self, codes: Codes, places: Ints, y: Floats) -> None:
+        """Count rows whose step has another row with another value; the values are put in place."""
+        before = self.touched[places]
+        conflict = before & _differ(self.y[places], y) if before.any() else before
+        self.y[places] = y
+        conflict |= _differ(self.y[places], y)  # with a later row of this batch
+        self.conflicts += self._by_code(codes[conflict])
+
+    def _by_code(self, codes: Codes) -> Ints:
+        """How many rows each series has."""
+        return np.bincount(codes, minlength=len(self.nulls))
 
     def _places(self, rows: Rows) -> tuple[Choice, Ints]:
         """Rows of the batch that have a place in the panel, and which."""
@@ -169,21 +190,17 @@ class Draft:
         newest: Bools = since == self.known_since[places]
         return newest
 
-    def erase_infinite(self) -> tuple[Ints, tuple[int, int] | None]:
+    def erase_infinite(self) -> tuple[Ints, Ints, Floats]:
         """Make infinite targets NaN.
 
         Returns:
-            How many there were, by code, and code and slot of the first.
+            Code, slot and value of each, by series and slot.
         """
-        count = np.zeros(len(self.texts), np.int64)
         places = np.flatnonzero(np.isinf(self.y))
+        values = self.y[places]
         self.y[places] = np.nan
         series = np.searchsorted(self.indptr, places, side="right") - 1
-        np.add.at(count, self.codes[series], 1)
-        if not len(places):
-            return count, None
-        first = int(series[0])
-        return count, (int(self.codes[first]), int(places[0] - self.offsets[first]))
+        return self.codes[series], places - self.offsets[series], values
 
     def repeats(self, on_grid: Ints) -> Ints:
         """Rows up to the cutoff for a step that has another row, by code.
@@ -270,3 +287,8 @@ def _finite(column: pa.Array) -> Floats:
     values = floats(column)
     infinite = np.isinf(values)
     return np.where(infinite, np.float32(np.nan), values) if infinite.any() else values
+
+
+def _differ(some: Floats, others: Floats) -> Bools:
+    """Where two values differ; two that are missing do not."""
+    return (some != others) & ~(np.isnan(some) & np.isnan(others))

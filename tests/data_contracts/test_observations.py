@@ -1,18 +1,21 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.errors import SpecError
+from data_contracts.observation_rules import BATCH_RULES, NEEDED_OF_BATCH, SERIES_RULES
 from data_contracts.observations import (
     BATCH_COLUMNS,
-    BATCH_RULES,
+    COUNTED_ROWS,
     SERIES_COLUMNS,
-    SERIES_RULES,
     batch_contract,
-    series_contract,
+    check_severities,
     validate_observations,
 )
 from data_contracts.spec import parse_spec
-from data_contracts.verdicts import Severity
+from data_contracts.verdicts import Scope, Severity
 
 CUTOFF = pd.Timestamp("2013-12-31T23:00Z")
 
@@ -28,7 +31,7 @@ def profile(num_series=10, **columns):
         {
             "unique_id": [f"EWR-{k}" for k in range(num_series)],
             "rows": 8760,
-            "nulls": 0,
+            **dict.fromkeys(COUNTED_ROWS[1:], 0),
             "observed": 8760,
             "first_ds": pd.Timestamp("2013-01-01T00:00Z"),
             "last_ds": CUTOFF,
@@ -36,15 +39,21 @@ def profile(num_series=10, **columns):
             "null_share": 0.0,
             "longest_gap": 0,
             "age": 0.0,
-            "duplicates": 0,
-            "off_grid": 0,
-            "infinite": 0,
             "min": 0.0,
             "max": 40.0,
             "mean": 9.5,
             "std": 7.0,
-            "flat_tail": 6,
+            "last": 3.0,
+            "flat_tail": 1,
+            "longest_flat": 4,
+            "fractions": 0,
+            "recent_size": 10.0,
+            "usual_size": 11.0,
+            "level_ratio": 1.1,
+            "shift": 0.7,
             "ahead": 24,
+            "covered": 1.0,
+            "covariate_age": 0,
         }
     )
     for name, values in columns.items():
@@ -68,7 +77,7 @@ def never_observed(num_series):
 
 
 def batch(series):
-    sums = ("rows", "observed", "duplicates", "off_grid", "infinite")
+    sums = ("rows", "observed", *COUNTED_ROWS[2:])
     return pd.DataFrame(
         {
             "series": [len(series)],
@@ -76,6 +85,11 @@ def batch(series):
             "age": [series["age"].min()],
             "longest_history": [series["history"].max()],
             "series_ending": [(series["age"] > 48).sum()],
+            "recent_values": [240],
+            "usual_values": [240.0],
+            "usual_series": [10],
+            "appeared": [0],
+            "silent": [0],
         }
     )
 
@@ -130,25 +144,20 @@ CRITICAL = {
         "None of the 3 series has a value of 'y' at or before the cutoff 2013-12-31 23:00 UTC: "
         "all of its 26,280 rows are empty; check that source.columns.y names the right column.",
     ),
-    "duplicates": (
-        profile(duplicates=[43]),
-        "unique_keys",
-        "Rows that repeat the series and the timestamp of another row: 43, such as EWR-0 at "
-        "2013-05-01 07:00 UTC; keep one row per series and step, or name in source.available_at "
-        "the column that says when each row became known, and the latest one counts.",
+    "many bad rows": (
+        profile(off_grid=[0, 9000], spikes=[100]),
+        "few_bad_rows",
+        "Rows that would have to be set aside: 9,100 of 87,600 (10.4%), at most 5% are accepted "
+        "(contracts.max_bad_rows): 9,000 off the grid of calendar.frequency 'h' in UTC (name the "
+        "frequency and the timezone of the data; a week that begins on Monday is W-MON), such as "
+        "EWR-0 at 2013-05-01 07:00 UTC; 100 far outside the usual range of their series.",
     ),
-    "off the grid": (
-        profile(off_grid=[0, 17]),
-        "on_grid",
-        "Timestamps off the grid of calendar.frequency 'h' in UTC: 17, such as EWR-0 at "
-        "2013-05-01 07:00 UTC; name the frequency and the timezone of the data (a week that "
-        "begins on Monday is W-MON), or aggregate it to one row per step.",
-    ),
-    "infinite": (
-        profile(infinite=[0, 1, 2]),
-        "finite_values",
-        "Infinite values of 'y': 3, such as EWR-0 at 2013-05-01 07:00 UTC; write a number, or "
-        "nothing where the value is unknown.",
+    "a new unit": (
+        profile().assign(recent_size=9000.0, level_ratio=818.0),
+        "one_unit",
+        "The size of the values of 10 of 10 series changed by a factor of 818 or the like within "
+        "24 steps: write 'y' in the unit of before, or in the new one for the whole history; a "
+        "real change is let through by a higher contracts.max_level_ratio than 8.",
     ),
     "old": (
         profile().assign(age=412.0, last_ds=CUTOFF - pd.Timedelta(hours=412)),
@@ -177,7 +186,9 @@ CRITICAL = {
         "and not of the data.",
     ),
 }
-EXAMPLES = dict.fromkeys(("duplicates", "off_grid", "infinite"), "EWR-0 at 2013-05-01 07:00 UTC")
+EXAMPLES = dict.fromkeys(
+    ("duplicates", "conflicts", "off_grid", "infinite"), "EWR-0 at 2013-05-01 07:00 UTC"
+)
 
 
 @pytest.mark.parametrize(("series", "name", "sentence"), CRITICAL.values(), ids=CRITICAL)
@@ -199,15 +210,23 @@ ASIDE = {
         "EWR-0: none of its 8,760 rows has a value.",
     ),
     "ended": (
-        {"age": [1000], "last_ds": [CUTOFF - pd.Timedelta(hours=1000)], "null_share": [0.6]},
+        {"age": [700], "last_ds": [CUTOFF - pd.Timedelta(hours=700)], "null_share": [0.6]},
         "alive",
-        "EWR-0: its last value is of 2013-11-20 07:00 UTC, 1,000 steps before the cutoff, at most "
+        "EWR-0: its last value is of 2013-12-02 19:00 UTC, 700 steps before the cutoff, at most "
         "48 are accepted (contracts.max_age).",
     ),
-    "new": (
-        {"history": [23], "observed": [23]},
-        "one_season",
-        "EWR-0: its history is 23 steps, at least 24 are needed, the shortest of season_lengths.",
+    "two rows for one step": (
+        {"conflicts": [3], "duplicates": [5]},
+        "no_conflicts",
+        "EWR-0: 3 rows have the step of another row and another value, such as one not noted; keep "
+        "one row per step, or name in source.available_at the column that says when each row "
+        "became known, and the latest one counts.",
+    ),
+    "another unit": (
+        {"recent_size": [0.011], "level_ratio": [1000.0]},
+        "same_level",
+        "EWR-0: the size of its last 24 steps is 0.011, that of the month before 11, which differs "
+        "by more than a factor of 8 (contracts.max_level_ratio); write it in the unit of before.",
     ),
     "holes": (
         {"observed": [4000], "null_share": [4760 / 8760]},
@@ -242,9 +261,44 @@ WARNINGS = {
         {"std": [0.0], "min": [5.0], "max": [5.0], "flat_tail": [8760]},
         "Series that never change: 1, such as EWR-0, which is always 5.",
     ),
-    "frozen": (
-        {"flat_tail": [6, 300, 400]},
+    "not moving": (
+        {"flat_tail": [6, 300, 400], "last": [0.0, 0.0, 0.0]},
         "Series that stopped moving: 2, such as EWR-1, whose last 300 values are equal.",
+    ),
+    "frozen": (
+        {"flat_tail": [25, 25], "longest_flat": [24, 30]},
+        "Series that look frozen: 1, such as EWR-0, whose last 25 values are all 3; it never kept "
+        "one for so long before.",
+    ),
+    "repeated": (
+        {"duplicates": [0, 43]},
+        "Rows that repeat another one: 1 series, such as EWR-1 with 43, of which the first is of "
+        "one not noted; each counts once.",
+    ),
+    "another level": (
+        {"shift": [0.1, 31.0]},
+        "Series whose level changed: 1, such as EWR-1, by 31 times the standard deviation of its "
+        "levels over 168 steps (contracts.max_shift).",
+    ),
+    "fractions": (
+        {"fractions": [0, 24]},
+        "Series of whole numbers with fractions of late: 1, such as EWR-1 with 24; ask whether 'y' "
+        "changed its unit.",
+    ),
+    "a covariate with holes": (
+        {"covered": [0.4], "covariate_age": [200]},
+        "Series that lack a covariate: 1, such as EWR-0, where one has values for 40% of the last "
+        "336 steps, at least 50% are expected (contracts.min_covered).",
+    ),
+    "a covariate that stopped": (
+        {"covariate_age": [49]},
+        "Series with a covariate that stopped: 1, such as EWR-0, where one has had no value for 49 "
+        "steps, at most 48 are expected (contracts.max_age).",
+    ),
+    "another place": (
+        {"static_changes": [1]},
+        "Series whose static columns changed: 1, such as EWR-0; the latest text counts for the "
+        "whole history.",
     ),
     "thin": (
         {"observed": [8000, 8760, 8000], "null_share": [0.0868, 0.0, 0.0868]},
@@ -278,8 +332,13 @@ def test_covariates_that_stop_at_the_cutoff_though_they_are_known_ahead_are_told
         {"age": [48.0]},
         {"null_share": [0.05]},
         {"longest_gap": [168]},
-        {"flat_tail": [168]},
+        {"flat_tail": [168], "last": [0.0]},
+        {"flat_tail": [24], "longest_flat": [3]},
         {"history": [24], "observed": [24]},
+        {"level_ratio": [8.0]},
+        {"shift": [10.0]},
+        {"covered": [0.5]},
+        {"covariate_age": [48]},
     ],
     ids=lambda columns: next(iter(columns)),
 )
@@ -288,21 +347,126 @@ def test_what_lies_on_a_bound_is_accepted(columns):
 
 
 def test_a_series_in_quarantine_raises_no_warning_of_its_own():
-    verdict = validate(profile(age=[1000], std=[0.0], flat_tail=[7000], null_share=[0.4]))
+    verdict = validate(profile(age=[700], std=[0.0], flat_tail=[7000], null_share=[0.4]))
     assert verdict.warnings == ()
 
 
-def test_repeated_keys_are_corrections_where_rows_say_when_they_became_known():
-    source = {"uri": "flights.parquet", "available_at": "seen"}
-    assert sentences(validate(profile(duplicates=[43]), source=source)) == []
+def test_a_new_series_is_served_and_noted():
+    verdict = validate(profile(history=[1], observed=[1]))
+    assert verdict.status == "passed"
+    assert verdict.quarantined == {}
+    assert [finding.sentence for finding in verdict.notes] == [
+        "New series: 1, such as EWR-0 with 1 steps of history; they are forecast all the same."
+    ]
+
+
+def test_a_series_that_is_over_is_neither_judged_nor_counted():
+    long_silent = [CUTOFF - pd.Timedelta(hours=721)] * 5
+    verdict = validate(profile(age=[721.0] * 5, last_ds=long_silent, null_share=[0.9]))
+    assert verdict.status == "passed"
+    assert verdict.ended == tuple(f"EWR-{k}" for k in range(5))
+    assert verdict.unserved == set(verdict.ended)
+    assert [finding.sentence for finding in verdict.notes] == [
+        "Series that are over, silent for more than 720 steps (contracts.ended_after): 5, such as "
+        "EWR-0; they are neither forecast nor counted."
+    ]
+
+
+ROWS_ASIDE = {
+    "off_grid": ("on_grid", "17 rows lie off the grid of 'h' in UTC and are set aside."),
+    "infinite": ("finite_values", "17 values are infinite and set aside."),
+    "out_of_bounds": (
+        "in_bounds",
+        "17 values do not lie at or above 0 (contracts.min_value, max_value) and are set aside.",
+    ),
+    "not_whole": (
+        "whole_numbers",
+        "17 values are no whole numbers (contracts.numbers) and are set aside.",
+    ),
+    "spikes": (
+        "no_spikes",
+        "17 values lie more than 10 times its usual range outside that range "
+        "(contracts.max_spike) and are set aside.",
+    ),
+}
+
+
+@pytest.mark.parametrize("column", ROWS_ASIDE)
+def test_bad_rows_are_set_aside_and_their_series_goes_on(column):
+    name, sentence = ROWS_ASIDE[column]
+    verdict = validate(profile(**{column: [0, 17]}), contracts={"min_value": 0, "numbers": "whole"})
+    assert verdict.status == "quarantine"
+    assert verdict.quarantined == {}
+    (finding,) = verdict.rows_aside
+    assert (finding.expectation, finding.unique_id, finding.value) == (name, "EWR-1", 17)
+    assert finding.sentence == f"EWR-1: {sentence}"
+
+
+TRAFFIC = {
+    "half of the values": (
+        {"recent_values": 120},
+        "Values in the 24 steps up to 2013-12-31 23:00 UTC: 120, which is 50% of the usual 240, at "
+        "least 80% are expected (contracts.min_volume); ask whether all of the data has arrived.",
+    ),
+    "renamed series": (
+        {"appeared": 2, "silent": 2},
+        "Against the month before, 2 of 10 series fell silent and 2 appeared in the 24 steps up to "
+        "2013-12-31 23:00 UTC, more than the 20% that are usual (contracts.max_series_change); "
+        "were series renamed?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("columns", "sentence"), TRAFFIC.values(), ids=TRAFFIC)
+def test_less_or_other_data_than_usual_is_told(columns, sentence):
+    series = profile()
+    verdict = validate_observations(series, batch(series).assign(**columns), {}, spec(), CUTOFF)
+    assert verdict.status == "warning"
+    assert sentences(verdict) == [sentence]
+
+
+def test_nobody_asks_for_what_is_usual_where_no_month_was_seen():
+    series = profile()
+    unknown = dict.fromkeys(("usual_values", "usual_series", "appeared", "silent"), np.nan)
+    told = batch(series).assign(**unknown)
+    assert validate_observations(series, told, {}, spec(), CUTOFF).findings == ()
+
+
+def test_the_spec_sets_the_severity():
+    contracts = {"severity": {"moving": "quarantine", "alive": "warning", "shifted": "off"}}
+    series = profile(flat_tail=[300], last=[0.0], age=[0.0, 60.0], shift=[0.0, 0.0, 99.0])
+    verdict = validate(series, contracts=contracts)
+    assert list(verdict.quarantined) == ["EWR-0"]
+    assert [finding.expectation for finding in verdict.warnings] == ["alive"]
+    assert "shifted" not in [check.expectation for check in verdict.checked]
+
+
+@pytest.mark.parametrize(
+    ("severity", "sentence"),
+    [
+        ({"movin": "off"}, "contracts.severity.movin: expected a rule whose severity may be set; "
+         "did you mean 'moving'?"),
+        ({"some_series": "off"}, "contracts.severity.some_series: expected a rule"),
+        ({"volume": "quarantine"}, "contracts.severity.volume: expected critical, warning, note or "
+         "off for a rule about all series together, got quarantine."),
+    ],
+    ids=["no such rule", "not to be changed", "all series together"],
+)  # fmt: skip
+def test_a_severity_that_cannot_be_is_refused_in_one_sentence(severity, sentence):
+    with pytest.raises(SpecError, match=re.escape(sentence)):
+        check_severities(spec(contracts={"severity": severity}))
 
 
 @pytest.mark.parametrize(
     ("key", "accepted", "refused", "columns"),
     [
-        ("max_age", 1000, 999, {"age": [1000.0]}),
+        ("max_age", 700, 699, {"age": [700.0]}),
         ("max_gap", 500, 499, {"longest_gap": [500]}),
         ("max_null_share", 0.04, 0.03, {"null_share": [0.04]}),
+        ("max_level_ratio", 9, 8, {"level_ratio": [8.5]}),
+        ("max_shift", 12, 11, {"shift": [11.5]}),
+        ("max_bad_rows", 0.03, 0.02, {"infinite": [2000]}),
+        ("min_covered", 0.4, 0.5, {"covered": [0.45]}),
         ("max_quarantine_share", 0.3, 0.2, {"longest_gap": [200, 200, 200]}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -317,9 +481,7 @@ def test_the_spec_sets_the_bounds(key, accepted, refused, columns):
 
 def test_an_example_that_is_not_known_leaves_a_whole_sentence():
     (sentence,) = sentences(validate(profile(duplicates=[2])))
-    assert sentence.startswith(
-        "Rows that repeat the series and the timestamp of another row: 2, such as"
-    )
+    assert "of which the first is of one not noted;" in sentence
 
 
 @pytest.mark.parametrize(
@@ -349,7 +511,7 @@ def test_two_rows_about_all_series_are_refused():
     assert [finding.expectation for finding in verdict.critical] == ["one_batch"]
 
 
-@pytest.mark.parametrize("column", [name for name in BATCH_COLUMNS if name != "rows"])
+@pytest.mark.parametrize("column", [name for name in NEEDED_OF_BATCH if name != "rows"])
 def test_a_number_that_all_series_together_lack_is_refused(column):
     series = profile()
     verdict = validate_observations(
@@ -364,8 +526,8 @@ def test_a_column_that_the_profile_lacks_is_refused(column):
     verdict = validate_observations(
         series.rename(columns={column: "other"}), batch(series), {}, spec(), CUTOFF
     )
-    assert verdict.critical
-    assert all("Nobody could check" in finding.sentence for finding in verdict.critical)
+    (finding,) = verdict.critical
+    assert finding.expectation == "complete_series_profile"
 
 
 def test_rules_have_names_of_their_own_and_name_only_rules_of_their_table():
@@ -384,5 +546,6 @@ def test_every_bound_is_known_and_every_title_reads_without_gaps():
 
 
 def test_only_rules_about_series_set_series_aside():
-    assert {rule.severity for rule in BATCH_RULES} == {Severity.CRITICAL}
-    assert Severity.QUARANTINE in {rule.severity for rule in series_contract(spec()).rules}
+    assert Severity.QUARANTINE not in {rule.severity for rule in BATCH_RULES}
+    assert {rule.scope for rule in BATCH_RULES} == {Scope.TABLE}
+    assert {rule.scope for rule in SERIES_RULES} == {Scope.SERIES, Scope.ROWS}

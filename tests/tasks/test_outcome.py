@@ -37,7 +37,8 @@ def verdict(*findings):
 
 @pytest.fixture
 def known(walks):
-    return Extraction(panel=walks, profile=pd.DataFrame(), batch=pd.DataFrame(), examples={})
+    nothing = pd.DataFrame()
+    return Extraction(panel=walks, profile=nothing, batch=nothing, examples={}, aside=nothing)
 
 
 @pytest.fixture

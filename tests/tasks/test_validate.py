@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
 from data_contracts.forecasts import schema
 from data_contracts.spec import parse_spec
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import quantile_columns
+from tasks.forecast import served_series
 from tasks.stores.observations import read_observations
 from tasks.stores.runs import VALIDATION
 from tasks.stores.warehouse import open_warehouse
@@ -83,6 +87,10 @@ def kept(tonight):
     return Verdict.from_json((tonight.warehouse.run(tonight.cutoff) / VALIDATION).read_text())
 
 
+def read_quarantine(tonight):
+    return DeltaTable(str(tonight.warehouse.quarantine)).to_pyarrow_table().to_pylist()
+
+
 def test_what_was_read_passes_and_the_verdict_is_kept(tmp_path):
     tonight = night(tmp_path, observations())
     verdict = validate_input.fn(tonight, read(tonight))
@@ -98,30 +106,74 @@ def test_a_series_that_was_never_observed_is_set_aside(tmp_path):
     assert verdict.status == "quarantine"
 
 
-@pytest.mark.parametrize(
-    ("spoiled", "sentence"),
-    [
-        (
-            {"ds": lambda rows: rows["ds"] - pd.to_timedelta((rows.index == 9) * 1, unit="h")},
-            "Rows that repeat the series and the timestamp of another row: 1, such as EWR-0 at ",
-        ),
-        (
-            {"ds": lambda rows: rows["ds"] + pd.to_timedelta((rows.index == 9) * 30, unit="min")},
-            "Timestamps off the grid of calendar.frequency 'h' in UTC: 1, such as EWR-0 at ",
-        ),
-        (
-            {"y": lambda rows: rows["y"].where(rows.index != 9, np.inf)},
-            "Infinite values of 'y': 1, such as EWR-0 at ",
-        ),
-    ],
-    ids=["a repeated key", "off the grid", "infinite"],
-)
-def test_what_is_read_spoiled_is_refused_with_where_it_is(tmp_path, spoiled, sentence):
-    tonight = night(tmp_path, observations(**spoiled))
+def test_two_rows_for_one_step_set_their_series_aside(tmp_path):
+    moved = {"ds": lambda rows: rows["ds"] - pd.to_timedelta((rows.index == 9) * 1, unit="h")}
+    tonight = night(tmp_path, observations(**moved))
     verdict = validate_input.fn(tonight, read(tonight))
-    (finding,) = verdict.critical
-    assert finding.sentence.startswith(sentence)
-    assert kept(tonight).critical == verdict.critical
+    (finding,) = verdict.quarantined["EWR-0"]
+    assert finding.sentence.startswith("EWR-0: 1 rows have the step of another row")
+    assert " such as EWR-0 at 2013-01-31 08:00 UTC;" in finding.sentence
+
+
+SPOILED_ROWS = {
+    "off the grid": (
+        {"ds": lambda rows: rows["ds"] + pd.to_timedelta((rows.index == 9) * 30, unit="min")},
+        "on_grid",
+        "2013-01-31T09:30Z",
+    ),
+    "infinite": (
+        {"y": lambda rows: rows["y"].where(rows.index != 9, np.inf)},
+        "finite_values",
+        "2013-01-31T09:00Z",
+    ),
+    "a spike": (
+        {"y": lambda rows: rows["y"].where(rows.index != 9, 9999)},
+        "no_spikes",
+        "2013-01-31T09:00Z",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoiled", "name", "ds"), SPOILED_ROWS.values(), ids=SPOILED_ROWS)
+def test_a_bad_row_is_set_aside_and_kept_in_the_quarantine(tmp_path, spoiled, name, ds):
+    tonight = night(tmp_path, observations(**spoiled))
+    known = read(tonight)
+    verdict = validate_input.fn(tonight, known)
+
+    assert verdict.quarantined == {}
+    assert [finding.expectation for finding in verdict.rows_aside] == [name]
+    (row,) = read_quarantine(tonight)
+    assert (row["unique_id"], row["expectation"], row["scope"]) == ("EWR-0", name, "rows")
+    assert row["ds"] == pd.Timestamp(ds)
+    assert row["sentence"] == verdict.rows_aside[0].sentence
+    assert not known.panel.observed[9]
+
+
+def test_rows_that_stop_the_night_stay_in_the_panel(tmp_path):
+    tonight = night(tmp_path, observations(y=lambda rows: rows["y"] - 1e3 * (rows.index > 300)))
+    strict = tonight.spec.contracts.model_copy(update={"min_value": 0.0, "max_bad_rows": 0.01})
+    tonight = replace(tonight, spec=tonight.spec.model_copy(update={"contracts": strict}))
+    known = read(tonight)
+    verdict = validate_input.fn(tonight, known)
+
+    assert [finding.expectation for finding in verdict.critical] == ["few_bad_rows"]
+    assert known.panel.observed[:HOURS].all()
+
+
+def test_a_series_that_is_over_is_left_out_and_not_in_quarantine(tmp_path):
+    month = 24 * 28
+    rows = observations()
+    rows = rows[(rows["unique_id"] != "EWR-0") | (rows["ds"] < CUTOFF - pd.Timedelta(hours=700))]
+    tonight = night(tmp_path, rows)
+    over = tonight.spec.contracts.model_copy(update={"ended_after": month})
+    tonight = replace(tonight, spec=tonight.spec.model_copy(update={"contracts": over}))
+    known = read(tonight)
+    verdict = validate_input.fn(tonight, known)
+
+    assert verdict.ended == ("EWR-0",)
+    assert verdict.quarantined == {}
+    assert set_aside(known.panel, verdict).unique_ids == tuple(f"EWR-{k}" for k in range(1, 6))
+    assert "EWR-0" not in served_series(tonight.spec, known.panel, verdict)
 
 
 def test_the_verdict_on_the_batch_is_kept_beside_that_on_the_input(tmp_path):

@@ -258,8 +258,27 @@ def test_repeated_keys_are_counted_and_the_last_row_holds(read):
 
     assert extraction.profile["duplicates"].tolist() == [0, 3]
     assert extraction.batch["duplicates"].item() == 3
-    assert extraction.examples == {"duplicates": "b at 2024-03-01 03:00 UTC"}
+    assert extraction.profile["conflicts"].tolist() == [0, 3]
+    where = "b at 2024-03-01 03:00 UTC"
+    assert extraction.examples == {"conflicts": where, "duplicates": where}
     assert extraction.panel.history(1)[[3, 7]].tolist() == [102, 101]
+
+
+def test_a_row_that_repeats_another_is_no_conflict(read):
+    frame = frame_of("b")
+    empty = frame.assign(y=np.where(frame.index == 9, np.nan, frame["y"]))
+    extraction = read(frame_of("a"), empty, empty.iloc[[3, 9, 9]])
+
+    assert extraction.profile["duplicates"].tolist() == [0, 3]
+    assert extraction.profile["conflicts"].tolist() == [0, 0]
+
+
+def test_two_rows_for_one_step_in_one_file_contradict_each_other(read):
+    frame = frame_of()
+    extraction = read(pd.concat([frame, frame.iloc[[5]].assign(y=77.0), frame.iloc[[5]]]))
+
+    assert extraction.profile["duplicates"].tolist() == [2]
+    assert extraction.profile["conflicts"].item() >= 1
 
 
 def test_rows_off_the_grid_are_counted_and_left_out(read):
@@ -268,6 +287,11 @@ def test_rows_off_the_grid_are_counted_and_left_out(read):
 
     assert extraction.profile["off_grid"].tolist() == [2]
     assert extraction.examples == {"off_grid": "a at 2024-03-01 00:07 UTC"}
+    aside = extraction.aside
+    assert aside["ds"].tolist() == list(hours(2) + pd.Timedelta(minutes=7))
+    assert aside[["unique_id", "expectation", "value"]].to_numpy().tolist() == 2 * [
+        ["a", "on_grid", 1e6]
+    ]
     np.testing.assert_array_equal(extraction.panel.history(0), np.arange(48))
 
 
@@ -278,6 +302,8 @@ def test_infinite_values_are_counted_and_become_missing(read):
 
     assert extraction.profile["infinite"].tolist() == [0, 2]
     assert extraction.examples == {"infinite": "b at 2024-03-01 05:00 UTC"}
+    assert extraction.aside["expectation"].tolist() == 2 * ["finite_values"]
+    assert extraction.aside["value"].tolist() == [np.inf, -np.inf]
     assert np.isnan(extraction.panel.history(1)[[5, 9]]).all()
     assert extraction.profile["observed"].tolist() == [48, 46]
 

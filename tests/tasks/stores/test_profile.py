@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 
 from data_contracts.frequency import Grid
-from data_contracts.observations import BATCH_COLUMNS, SERIES_COLUMNS
+from data_contracts.observations import BATCH_COLUMNS, COUNTED_ROWS, SERIES_COLUMNS
 from models.panel import Panel
 from tasks.stores import profile as module
 from tasks.stores.profile import blocks_of, profile_batch, profile_series
+from tasks.stores.recent import Spans
 
 HORIZON, CUTOFF = 3, 500
+SPANS = Spans(recent=2, month=8, season=4)
 GAP = np.nan
 
 
@@ -36,16 +38,13 @@ def build(histories):
 
 
 def counts_of(unique_ids):
-    return pd.DataFrame(
-        {
-            "unique_id": list(unique_ids),
-            "rows": 10,
-            "nulls": 1,
-            "duplicates": 2,
-            "off_grid": 3,
-            "infinite": 4,
-        }
-    )
+    counts = {name: number for number, name in enumerate(COUNTED_ROWS, start=1)}
+    return pd.DataFrame({"unique_id": list(unique_ids), **counts})
+
+
+def profile_of(panel, names=None, spans=SPANS, context_length=5):
+    counts = counts_of(panel.unique_ids if names is None else names)
+    return profile_series(panel, counts, spans, context_length=context_length)
 
 
 def described(y):
@@ -72,8 +71,19 @@ def described(y):
         "max": max(values),
         "mean": np.mean(values),
         "std": np.std(values),
+        "last": values[-1],
         "flat_tail": places[-1] - places[first_equal] + 1,
+        "longest_flat": longest_flat(values[:first_equal]),
     }
+
+
+def longest_flat(values):
+    """The most equal values in a row, zeros not counted."""
+    longest, run = 0, 0
+    for number, value in enumerate(values):
+        run = run + 1 if number and value == values[number - 1] else 1
+        longest = max(longest, run if value else 0)
+    return longest
 
 
 HISTORIES = [
@@ -84,13 +94,14 @@ HISTORIES = [
     pytest.param([[4, 7, 7, GAP, 7, 7, GAP]], id="a flat tail with a gap in it"),
     pytest.param([[5, 5, 5]], id="flat from the beginning"),
     pytest.param([[0, 0], [0, GAP], [1, 0, 0]], id="zeros side by side"),
+    pytest.param([[3, 3, GAP, 3, 0, 0, 0, 0, 1], [2, 2, 2]], id="a flat run before the last"),
     pytest.param([[9, 9], [9, 9, GAP, 9]], id="equal values across series"),
 ]
 
 
 def check_against_loop(histories):
     panel = build(histories)
-    profile = profile_series(panel, counts_of(panel.unique_ids))
+    profile = profile_of(panel)
     for number, y in enumerate(histories):
         for name, expected in described(y).items():
             found = profile[name].iloc[number]
@@ -118,12 +129,12 @@ def test_a_profile_does_not_depend_on_the_size_of_blocks(monkeypatch, block_rows
 
 def test_columns_are_those_of_the_contract():
     panel = build([[1, 2], [3]])
-    profile = profile_series(panel, counts_of(panel.unique_ids))
+    profile = profile_of(panel)
 
     assert tuple(profile.columns) == SERIES_COLUMNS
-    assert tuple(profile_batch(profile, max_age=2).columns) == BATCH_COLUMNS
+    assert tuple(profile_batch(profile, panel, SPANS, max_age=2).columns) == BATCH_COLUMNS
     assert str(profile["first_ds"].dtype) == "datetime64[us, UTC]"
-    assert profile["rows"].tolist() == [10, 10]
+    assert profile["rows"].tolist() == [1, 1]
 
 
 def test_a_step_counts_as_ahead_where_all_that_is_known_ahead_is_there():
@@ -134,14 +145,49 @@ def test_a_step_counts_as_ahead_where_all_that_is_known_ahead_is_there():
     known[ends[1] - HORIZON : ends[1]] = GAP
     known[: ends[0] - HORIZON] = GAP  # before the cutoff
 
-    profile = profile_series(replace(panel, known=known), counts_of([*panel.unique_ids, "x"]))
+    profile = profile_of(replace(panel, known=known), [*panel.unique_ids, "x"])
 
     assert profile["ahead"].tolist() == [1, 0, 3, 0]
-    assert profile_series(panel, counts_of(panel.unique_ids))["ahead"].tolist() == 3 * [HORIZON]
+    assert profile_of(panel)["ahead"].tolist() == 3 * [HORIZON]
+
+
+def test_the_covariate_that_lacks_most_of_the_context_is_what_is_told():
+    panel = build([[1, 2, 3, 4, 5, 6, 7], [1, 2]])
+    past = np.zeros((len(panel.y), 2), np.float32)
+    past[[3, 5, 6], 0] = GAP  # two steps before the cutoff, and another one
+    past[0, 1] = GAP  # before the context
+    profile = profile_of(replace(panel, past=past))
+
+    assert profile["covered"].tolist() == [pytest.approx(2 / 5), 1]
+    assert profile["covariate_age"].tolist() == [2, 0]
+
+
+def test_a_covariate_that_was_never_there_is_as_old_as_the_context():
+    panel = build([[1, 2, 3, 4, 5, 6, 7], [1, 2]])
+    past = np.full((len(panel.y), 1), GAP, np.float32)
+    profile = profile_of(replace(panel, past=past))
+
+    assert profile["covered"].tolist() == [0, 0]
+    assert profile["covariate_age"].tolist() == [5, 2]
+
+
+@pytest.mark.parametrize(
+    ("y", "fractions"),
+    [
+        ([*range(14), 1.5, 2.5], 2),
+        ([*range(14), 1.5, GAP], 1),
+        ([*range(4), 0.5, *range(11)], 0),
+        ([*range(16)], 0),
+        ([*range(7), 0.5], 0),
+    ],
+    ids=["new", "new and missing", "long known", "none", "a short history"],
+)
+def test_fractions_are_new_where_a_month_of_whole_numbers_came_before(y, fractions):
+    assert profile_of(build([y]))["fractions"].tolist() == [fractions]
 
 
 def test_a_series_that_was_never_observed_has_no_age_and_no_values():
-    profile = profile_series(build([[1, 2]]), counts_of(["never", "s000"]))
+    profile = profile_of(build([[1, 2]]), ["never", "s000"])
     never = profile.iloc[0]
 
     assert never["unique_id"] == "never"
@@ -151,20 +197,21 @@ def test_a_series_that_was_never_observed_has_no_age_and_no_values():
 
 def test_a_batch_sums_its_series_and_takes_the_freshest():
     panel = build([[1, 2, 3, GAP, GAP, GAP], [1, GAP], [1, 2]])
-    profile = profile_series(panel, counts_of(["empty", *panel.unique_ids]))
-    batch = profile_batch(profile, max_age=2)
+    profile = profile_of(panel, ["empty", *panel.unique_ids])
+    batch = profile_batch(profile, panel, SPANS, max_age=2)
 
     assert len(batch) == 1
-    assert batch.iloc[0].to_dict() == {
+    sums = {name: 4 * number for number, name in enumerate(COUNTED_ROWS, start=1)}
+    del sums["nulls"]
+    told = batch.iloc[0].dropna().to_dict()
+    assert told == {
         "series": 4,
-        "rows": 40,
+        **sums,
         "observed": 6,
-        "duplicates": 8,
-        "off_grid": 12,
-        "infinite": 16,
         "age": 0,
         "longest_history": 6,
         "series_ending": 1,
+        "recent_values": 3,
     }
 
 

@@ -1,0 +1,160 @@
+"""What is new about a panel: its last steps held against those of the month before."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.panel import Bools, Floats, Ints, Panel
+
+Doubles = NDArray[np.float64]
+LEAST_VALUES = 6  # recent values that are not zero, without which nobody can tell their size
+LEAST_BLOCKS = 12  # whole seasons that tell how much levels change by themselves
+LAST_BLOCKS = 4  # of them the latest, which tell the level that is usual now
+STEADY = 0.01  # of the size of the levels: changes below ten times that are no shift
+MOST_WINDOWS = 8
+SERIES_AT_ONCE = 2_000  # few enough for what is gathered of them to stay small
+
+
+@dataclass(frozen=True)
+class Spans:
+    """How many steps are compared.
+
+    Attributes:
+        recent: The last steps that hold the shortest season, or the horizon if that is less.
+        month: Steps before them that say what is usual.
+        season: The longest season.
+    """
+
+    recent: int
+    month: int
+    season: int
+
+    @property
+    def lags(self) -> Ints:
+        """How many steps earlier the recent steps have their likes, at the same phase if it can be.
+
+        >>> Spans(recent=24, month=672, season=168).lags
+        array([168, 336, 504, 672])
+        >>> Spans(recent=3, month=12, season=12).lags
+        array([ 3,  6,  9, 12])
+        """
+        step = self.season if 2 * self.season <= self.month else self.recent
+        return np.arange(1, min(MOST_WINDOWS, self.month // step) + 1) * step
+
+
+def compare_sizes(panel: Panel, spans: Spans) -> dict[str, Doubles]:
+    """Sizes of the recent values of each series and of those of the month before.
+
+    The size is the median of the absolute values that are not zero, so that neither the hours in
+    which nothing happens nor a single extreme counts.
+
+    Returns:
+        `recent_size`, `usual_size` and `level_ratio`, how many times the one is the other, at least
+        1, each of shape `(S,)`; NaN where there are too few values.
+    """
+    recent, usual = np.empty((2, panel.num_series))
+    for begin in range(0, panel.num_series, SERIES_AT_ONCE):
+        some = np.arange(begin, min(begin + SERIES_AT_ONCE, panel.num_series))
+        values = np.abs(_ending(panel, some, spans.recent + spans.month))
+        values[values == 0] = np.nan
+        recent[some] = _median(values[:, spans.month :], least=min(LEAST_VALUES, spans.recent))
+        usual[some] = _median(values[:, : spans.month], least=min(LEAST_VALUES, spans.month))
+    ratio = recent / usual
+    return {
+        "recent_size": recent,
+        "usual_size": usual,
+        "level_ratio": np.maximum(ratio, 1 / ratio),
+    }
+
+
+def count_values(panel: Panel, spans: Spans) -> tuple[Ints, Ints]:
+    """How many values there are in the recent steps up to the newest value, and were before.
+
+    Returns:
+        Of each series the recent ones, shape `(S,)`, and those of the same steps of earlier seasons
+        or, where the history of all is too short for them, of the steps before, shape `(S, W)`.
+    """
+    newest = panel.cutoff_slot - _age(panel)
+    longest = int(panel.lengths.max())
+    lags = np.array([0, *(lag for lag in spans.lags if lag + spans.recent <= longest)])
+    slots = newest - lags[:, None] - np.arange(spans.recent)  # (W + 1, recent)
+    counts = np.zeros((panel.num_series, len(lags)), np.int64)
+    for window, wanted in enumerate(slots):
+        rows = panel.rows(np.arange(panel.num_series)[:, None], wanted[None, :])
+        begin, end = panel.indptr[:-1, None], panel.indptr[1:, None]
+        inside = (rows >= begin) & (rows < end)
+        counts[:, window] = (panel.observed[np.where(inside, rows, begin)] & inside).sum(axis=1)
+    return counts[:, 0], counts[:, 1:]
+
+
+def shifts(y: Floats, observed: Bools, starts: Ints, season: int) -> Doubles:
+    """Change of the level over the last season of each series, in deviations of such levels.
+
+    The mean of the last whole season is held against that of the `LAST_BLOCKS` seasons before it;
+    the unit is the standard deviation of the means of all seasons before.
+
+    Args:
+        y: Values of several histories, one behind the other, shape `(n,)`.
+        observed: Which of them are there.
+        starts: Where each history begins.
+        season: Steps of one season.
+
+    Returns:
+        Shape `(S,)`; NaN for less than `LEAST_BLOCKS` whole seasons before the last.
+    """
+    ends = np.append(starts[1:], len(y))
+    num_blocks = (ends - starts) // season
+    result = np.full(len(starts), np.nan)
+    for series in np.flatnonzero(num_blocks > LEAST_BLOCKS):
+        length = num_blocks[series] * season
+        rows = slice(ends[series] - length, ends[series])
+        there = observed[rows].reshape(-1, season)
+        count = there.sum(axis=1)
+        total = np.where(there, y[rows].reshape(-1, season), 0).sum(axis=1, dtype=np.float64)
+        levels = total / np.where(2 * count > season, count, np.nan)  # NaN: too few to tell
+        result[series] = _shift(levels)
+    return result
+
+
+def _shift(levels: Doubles) -> float:
+    before, last = levels[:-1], levels[-1]
+    before = before[~np.isnan(before)]
+    if np.isnan(last) or len(before) < LEAST_BLOCKS:
+        return np.nan
+    unit = max(float(before.std()), STEADY * float(np.abs(before).mean()))
+    change = abs(float(last - before[-LAST_BLOCKS:].mean()))
+    return change / unit if unit > 0 else (np.inf if change > 0 else 0.0)
+
+
+def _ending(panel: Panel, series: Ints, steps: int) -> Doubles:
+    """The last steps up to the cutoff, NaN where nothing was observed, shape `(S, steps)`."""
+    rows = panel.rows(series[:, None], panel.cutoff_slot + np.arange(1 - steps, 1)[None, :])
+    begin = panel.indptr[series][:, None]
+    inside = rows >= begin
+    rows = np.where(inside, rows, begin)
+    return np.where(inside & panel.observed[rows], panel.y[rows], np.nan).astype(np.float64)
+
+
+def _median(values: Doubles, *, least: int) -> Doubles:
+    """Median of each row without NaN; NaN for less than `least` values."""
+    ordered = np.sort(values, axis=1)  # NaN at the end
+    count = (~np.isnan(values)).sum(axis=1)
+    middle = np.stack([np.maximum(count - 1, 0) // 2, count // 2], axis=1)
+    middle = np.minimum(middle, values.shape[1] - 1)
+    median: Doubles = np.take_along_axis(ordered, middle, axis=1).mean(axis=1)
+    return np.where(count >= least, median, np.nan)
+
+
+def _age(panel: Panel) -> int:
+    """Steps from the newest value of all series to the cutoff."""
+    ends = panel.indptr[1:] - panel.horizon
+    age = 0
+    waiting = np.arange(panel.num_series)
+    while len(waiting):
+        rows = ends[waiting] - 1 - age
+        inside = rows >= panel.indptr[waiting]
+        if (panel.observed[np.where(inside, rows, 0)] & inside).any():
+            return age
+        waiting, age = waiting[inside], age + 1
+    return 0

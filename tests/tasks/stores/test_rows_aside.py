@@ -1,0 +1,124 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts.frequency import Grid
+from data_contracts.spec import Contracts
+from models.panel import Panel
+from tasks.stores.rows_aside import count_by_series, describe, find_strays, without
+
+HORIZON, CUTOFF = 2, 60
+GAP = np.nan
+
+
+def build(*histories):
+    rows = [np.r_[np.asarray(y, np.float32), np.full(HORIZON, GAP, np.float32)] for y in histories]
+    y = np.concatenate(rows)
+    past = np.arange(len(y), dtype=np.float32)[:, None]
+    return Panel(
+        unique_ids=tuple(f"s{k}" for k in range(len(rows))),
+        indptr=np.cumsum([0, *map(len, rows)]),
+        y=y,
+        observed=~np.isnan(y),
+        past=past,
+        known=past[:, :0],
+        static=np.array([[f"of {k}"] for k in range(len(rows))], np.str_),
+        past_names=("row",),
+        known_names=(),
+        static_names=("place",),
+        grid=Grid("h"),
+        cutoff_slot=CUTOFF,
+        horizon=HORIZON,
+    )
+
+
+def wave(size=40):
+    return np.arange(size) % 7.0
+
+
+def spoilt(y, **values):
+    y = y.copy()
+    for place, value in values.items():
+        y[int(place[1:])] = value
+    return y
+
+
+def strays(panel, **contracts):
+    found = describe(panel, find_strays(panel, Contracts(**contracts)))
+    return list(zip(found["unique_id"], found["expectation"], found["value"], strict=True))
+
+
+def test_ordinary_values_are_no_strays():
+    assert strays(build(wave(), [1, GAP, 900], np.zeros(30))) == []
+
+
+@pytest.mark.parametrize(
+    ("contracts", "value", "name"),
+    [
+        ({"min_value": 0}, -1, "in_bounds"),
+        ({"max_value": 6}, 6.5, "in_bounds"),
+        ({"numbers": "whole"}, 2.5, "whole_numbers"),
+        ({}, 999, "no_spikes"),
+        ({}, -999, "no_spikes"),
+    ],
+    ids=["below", "above", "a fraction", "high", "low"],
+)
+def test_a_value_that_breaks_a_rule_is_a_stray(contracts, value, name):
+    panel = build(wave(), spoilt(wave(), _5=value))
+    assert strays(panel, **contracts) == [("s1", name, value)]
+
+
+def test_a_value_on_the_bound_is_none():
+    y = np.float32(0.1) + wave() / 10
+    assert strays(build(y), min_value=0.1, max_value=float(np.float32(0.1) + 0.6)) == []
+
+
+def test_what_breaks_two_rules_is_set_aside_once():
+    panel = build(spoilt(wave(), _5=-999))
+    assert strays(panel, min_value=0) == [("s0", "in_bounds", -999)]
+
+
+def test_a_spike_is_seen_beside_another_one():
+    panel = build(spoilt(wave(400), _5=1e9, _90=1e9, _200=-1e9))
+    assert [value for *_, value in strays(panel)] == [1e9, 1e9, -1e9]
+
+
+@pytest.mark.parametrize("severity", ["off", "warning"])
+def test_no_spike_is_set_aside_where_the_spec_does_not_want_it(severity):
+    panel = build(spoilt(wave(), _5=1e9))
+    assert strays(panel, severity={"no_spikes": severity}) == []
+
+
+def test_the_step_and_the_bound_of_a_stray_are_told():
+    panel = build(wave(), spoilt(wave(20), _5=-3))
+    found = describe(panel, find_strays(panel, Contracts(min_value=0)))
+    assert found["ds"].tolist() == [pd.Timestamp((CUTOFF - 19 + 5) * 3600, unit="s", tz="UTC")]
+    assert found["bound"].tolist() == [0]
+
+
+def test_strays_are_counted_by_series_and_rule():
+    panel = build(wave(), spoilt(wave(), _5=-3, _6=8, _7=900))
+    counts = count_by_series(panel, find_strays(panel, Contracts(min_value=0, max_value=7)))
+    assert counts.loc["s1"].to_dict() == {"out_of_bounds": 3, "not_whole": 0, "spikes": 0}
+    assert counts.loc["s0"].sum() == 0
+
+
+def test_without_them_they_were_not_observed():
+    panel = build(wave(), spoilt(wave(), _5=-3))
+    left = without(panel, find_strays(panel, Contracts(min_value=0)))
+    assert np.flatnonzero(np.isnan(left.history(1))).tolist() == [5]
+    assert not left.observed[left.indptr[1] + 5]
+    np.testing.assert_array_equal(left.history(0), wave().astype(np.float32))
+
+
+def test_a_series_begins_at_its_first_value_that_is_left():
+    panel = build(spoilt(wave(), _0=-1, _1=-1), wave(10), [-1, -1])
+    rows = panel.past[:, 0].copy()
+    left = without(panel, find_strays(panel, Contracts(min_value=0)))
+
+    assert left.unique_ids == ("s0", "s1")
+    assert left.static.ravel().tolist() == ["of 0", "of 1"]
+    assert left.lengths.tolist() == [38, 10]
+    np.testing.assert_array_equal(left.history(0), wave()[2:].astype(np.float32))
+    np.testing.assert_array_equal(left.past[:, 0], np.r_[rows[2:42], rows[42:54]])
+    assert left.observed[left.indptr[:-1]].all()
