@@ -132,11 +132,17 @@ def _learned(outcome: Outcome) -> tuple[Learned, ...]:
     )
 
 
+def with_history(tonight: Tonight, page: Page) -> Page:
+    """The page with what the contracts found on the nights before."""
+    if not page.verdicts:
+        return page
+    first, *others = page.verdicts
+    past = read_history(tonight.warehouse, tonight.cutoff, first.merge(*others))
+    return replace(page, history=past)
+
+
 def _keep(tonight: Tonight, page: Page) -> None:
-    if page.verdicts:
-        verdict = page.verdicts[0].merge(*page.verdicts[1:])
-        past = read_history(tonight.warehouse, tonight.cutoff, verdict)
-        page = replace(page, history=past)
+    page = with_history(tonight, page)
     write_night(tonight.warehouse, page.night)
     write_text(report_path(tonight.warehouse, tonight.cutoff), render_page(page))
     _show(page)

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Sequence
 
+from data_contracts.history import Mark
 from data_contracts.night import Night
 from tasks.reporting.charts import choose, fans, png
 from tasks.reporting.contract import ContractView, RuleRow, legend
@@ -23,6 +24,7 @@ from tasks.reporting.scoreboard import Cell, contenders
 MAX_CHARTS = 9
 MAX_BYTES = 500_000  # larger artifacts make the UI slow, and far larger ones lose their event
 MAX_SENTENCES = 20
+MAX_NIGHTS = 14  # as marks in a line, for the UI gives a report half of the window
 
 
 def markdown(page: Page) -> str:
@@ -68,8 +70,7 @@ def _sections(page: Page) -> list[str]:
         f"# {plain(status(night).word)}\n\n**{plain(night.headline)}**",
         plain(night.training) if night.training else "",
         _facts(tiles(page)),
-        _decision(night),
-        _scores(night),
+        *([_decision(night), _scores(night)] if night.published else []),
         _contracts(page),
         "## This night\n\n" + _facts(facts(page)),
         _stages(night),
@@ -114,7 +115,7 @@ def _scores(night: Night) -> str:
 
 def _contracts(page: Page) -> str:
     seen = contract_of(page)
-    said = [] if seen is None else [_broken(seen), _aside(seen)]
+    said = [] if seen is None else [_summary(page, seen), _broken(seen), _aside(seen)]
     told = unexplained(page)
     lines = [_sentence(sentence) for sentence in told[:MAX_SENTENCES]]
     if len(told) > MAX_SENTENCES:
@@ -122,49 +123,43 @@ def _contracts(page: Page) -> str:
     return "\n\n".join(filter(None, ["## Contract", *said, "\n".join(lines)]))
 
 
+def _summary(page: Page, seen: ContractView) -> str:
+    everything = key(page.night.name, kind="contract")
+    return f"**{seen.summary}.** Every rule is in the artifact {plain(everything)} of this run."
+
+
 def _broken(seen: ContractView) -> str:
     """The broken rules with their history, and what was found."""
-    header = ("If broken", "Rule", "Accepted", "Broken by", "Since", "Last nights")
+    if not seen.broken:
+        return ""
+    header = ("If broken", "Rule", "Broken by", "Since", "Last nights")
     rows = [
         (
             f"**{row.mark.value}**",
             plain(row.check.title),
-            plain(_accepted(row)),
             f"{row.offending:,}",
             row.since,
-            f"`{row.strip}`",
+            f"`{row.strip[-MAX_NIGHTS:]}`",
         )
         for row in seen.broken
     ]
-    lines = [
-        f"- **{row.mark.value}** {plain(sentence)}"
-        for row in seen.broken
-        for sentence in row.sentences
-    ]
-    words = ", ".join(f"`{symbol}` {meaning}" for _, symbol, meaning in legend(seen.rules))
-    return "\n\n".join(
-        [
-            f"**{seen.summary}.** All of them: the table beside this report.",
-            _table(header, rows) if rows else "Every rule holds.",
-            *(
-                ["\n".join(lines), f"One mark per night, tonight at the end: {words}."]
-                if rows
-                else []
-            ),
-        ]
-    )
+    found = [(row.mark, sentence) for row in seen.broken for sentence in row.sentences]
+    lines = [f"- **{mark.value}** {plain(sentence)}" for mark, sentence in found]
+    words = ", ".join(f"`{symbol}` {meaning}" for _, symbol, meaning in legend(seen.broken))
+    told = f"One mark per night, tonight at the end: {words}."
+    return "\n\n".join([_table(header, rows), told, "\n".join(lines)])
 
 
 def _row(row: RuleRow) -> dict[str, str]:
     return {
         "tonight": row.mark.value,
         "rule": row.check.title,
-        "about": row.group,
-        "severity": row.check.severity.value,
-        "accepted": _accepted(row),
-        "broken by": f"{row.offending:,}",
         "since": row.since,
-        "last nights": row.strip,
+        "broken on": f"{row.trace.num_broken} of {count(len(row.trace.marks), 'night')}",
+        "broken by": f"{row.offending:,}" if row.mark is not Mark.KEPT else "",
+        "accepted": _accepted(row),
+        "if broken": row.check.severity.value,
+        "about": row.group,
     }
 
 

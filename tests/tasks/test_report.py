@@ -8,8 +8,10 @@ from data_contracts.forecasts import schema
 from data_contracts.frequency import Grid
 from data_contracts.night import Decision, Night
 from data_contracts.spec import parse_spec
+from data_contracts.verdicts import Check, Verdict
 from models.panel import Panel
-from tasks.report import _show, page_of, page_of_refusal
+from tasks.report import _show, page_of, page_of_refusal, with_history
+from tasks.stores.runs import write_validation
 
 CUTOFF = pd.Timestamp("2013-12-11T04:00Z")
 SPEC = parse_spec(
@@ -113,6 +115,29 @@ def test_the_ui_keeps_the_report_of_a_spec_under_one_key():
     showing(a_page())
 
     assert Artifact.get("report-flights").data.startswith("# Baseline")
+
+
+@pytest.mark.flow
+def test_the_ui_keeps_every_rule_of_the_contract_as_a_table():
+    check = Check(expectation="keys", title="keys are unique", severity="critical", passed=True)
+    verdict = Verdict(contract="observations", checked=(check,))
+
+    showing(page_of_refusal(SPEC, night_of(published=False), (verdict,)))
+
+    assert "keys are unique" in Artifact.get("contract-flights").data
+
+
+def test_the_page_of_a_night_shows_the_nights_before(tonight_of):
+    tonight = tonight_of(CUTOFF)
+    check = Check(expectation="keys", title="keys are unique", severity="warning", passed=True)
+    verdict = Verdict(contract="observations", checked=(check,))
+    before = CUTOFF - pd.Timedelta(days=1)
+    write_validation(tonight.warehouse, before, verdict)
+
+    page = with_history(tonight, page_of_refusal(SPEC, night_of(published=False), (verdict,)))
+
+    assert page.history is not None
+    assert page.history.nights == (before, CUTOFF)
 
 
 @pytest.mark.flow

@@ -66,7 +66,7 @@ def test_hostile_text_is_neither_markup_nor_a_new_cell(make_page, make_verdict):
     assert not re.search(r"(?<!\\)`", text)
     assert "\n# g" not in text
     for row in rows_of(text):
-        assert len(re.findall(r"(?<!\\)\|", row)) in {3, 4, 7}
+        assert len(re.findall(r"(?<!\\)\|", row)) in {3, 4, 6, 7}
 
 
 def test_what_is_not_known_is_called_so(make_page):
@@ -135,5 +135,12 @@ def test_the_table_of_the_contract_holds_every_rule_the_broken_ones_first(make_p
     rows = contract_table(make_page(verdicts=(verdict,)))
 
     assert [row["tonight"] for row in rows] == ["warning", "kept"]
-    assert [row["last nights"] for row in rows] == ["▲", "·"]
+    assert [row["broken on"] for row in rows] == ["1 of 1 night", "0 of 1 night"]
     assert contract_table(make_page(verdicts=())) == []
+
+
+def test_a_refused_night_tells_of_the_contract_first(refused_page):
+    text = markdown(refused_page)
+
+    assert "## Contract" in text
+    assert "## Decision" not in text
