@@ -161,7 +161,7 @@ def test_the_baseline_is_published_where_nothing_is_better(place, departures):
 
 
 def test_a_series_that_is_set_aside_gets_the_baseline(place, departures):
-    cut = pd.Timestamp("2013-08-01", tz="UTC")
+    cut = pd.Timestamp("2013-08-20", tz="UTC")
     ended = (departures["unique_id"] == "LGA-MQ") & (departures["ds"] > cut)
     write(
         place,
@@ -179,10 +179,29 @@ def test_a_series_that_is_set_aside_gets_the_baseline(place, departures):
     assert set(aside["unique_id"]) == {"LGA-MQ"}
 
 
+def test_series_come_and_go(place, departures):
+    ds = departures["ds"]
+    new = departures["unique_id"].eq("EWR-UA") & (ds < pd.Timestamp("2013-09-02T01:00Z"))
+    over = departures["unique_id"].eq("LGA-MQ") & (ds > pd.Timestamp("2013-06-01", tz="UTC"))
+    write(place, departures[~new & ~over])
+
+    done = night(FIRST)
+
+    assert done["quarantined"] == {}
+    published = batch()
+    assert set(published["unique_id"]) == {"EWR-UA", "JFK-B6", "LGA-DL"}
+    assert done["decision"]["outcome"] == "promoted"
+    assert set(published["quality"]) == {"champion"}, "a new series is served from its first night"
+    contract = Verdict.from_json(Path(done["report"]).with_name("validation.json").read_text())
+    assert contract.ended == ("LGA-MQ",)
+    assert [finding.expectation for finding in contract.notes] == ["ended", "new"]
+    assert len(published) == 3 * 24
+
+
 def test_a_batch_with_too_many_substitutes_is_replaced_by_the_baseline_and_says_so(
     place, departures
 ):
-    cut = pd.Timestamp("2013-08-01", tz="UTC")
+    cut = pd.Timestamp("2013-08-20", tz="UTC")
     ended = (departures["unique_id"] == "LGA-MQ") & (departures["ds"] > cut)
     shares = {"max_quarantine_share": 0.5, "max_substituted_share": 0.1}
     write(place, departures[~ended], contracts=shares)
