@@ -210,11 +210,13 @@ def since(spell: Spell | None, timezone: str) -> str:
     >>> night = pd.Timestamp("2013-12-03T12:00Z")
     >>> since(Spell(night, 1, is_open=False), "UTC"), since(Spell(night, 5, is_open=False), "UTC")
     ('new tonight', '5 nights, since Tue 3 Dec 2013')
+    >>> since(Spell(night, 5, is_open=True), "UTC"), since(Spell(night, 1, is_open=True), "UTC")
+    ('5 nights, since Tue 3 Dec 2013 or longer', 'tonight, not checked before')
     """
     if spell is None:
         return ""
-    if spell.num_nights == 1 and not spell.is_open:
-        return "new tonight"
+    if spell.num_nights == 1:
+        return "tonight, not checked before" if spell.is_open else "new tonight"
     day = local_day(spell.since, timezone)
     begun = f"since {day} or longer" if spell.is_open else f"since {day}"
     return f"{count(spell.num_nights, 'night')}, {begun}"
