@@ -45,7 +45,7 @@ ALL = (
     Case(
         "covariate ended",
         "there is no temperature since ten days",
-        warning("covered", "fresh_covariates"),
+        warning("covered"),
         put(last(10 * DAY), np.nan, "temp"),
     ),
     Case(
@@ -69,7 +69,7 @@ ALL = (
     Case(
         "covariate all infinite",
         "every temperature of two weeks is infinite",
-        warning("covered", "fresh_covariates"),
+        warning("covered"),
         put(last(14 * DAY), np.inf, "temp"),
     ),
     Case(

@@ -398,8 +398,8 @@ TIMES = (
     ),
     Case(
         "local times, the earlier",
-        "of the hour that the clock had twice both count as the first, so they conflict",
-        critical("few_aside"),
+        "of the hour that the clock had twice both count as the first",
+        warning("unique_keys"),
         _local,
         cut=CLOCKS_BACK,
         spec={"calendar": {"ambiguous": "earliest"}},
@@ -502,7 +502,7 @@ SERIES = (
         "a series has one value, the last hour's",
         note("new"),
         lambda f: pd.concat(
-            [f, f[of(LARGE)(f) & (f[DS] == AUTUMN.cutoff)].assign(**{UNIQUE_ID: "new"})],
+            [f, f[of(LARGE)(f) & since(1)(f)].assign(**{UNIQUE_ID: "new"})],
             ignore_index=True,
         ),
     ),
@@ -539,7 +539,7 @@ SERIES = (
     Case(
         "blank added",
         "since twelve hours a name ends with a blank",
-        note("new"),
+        warning("known_ahead"),
         renamed_series(all_of(of(SMALL), since(12)), lambda name: f"{name} "),
     ),
     Case(

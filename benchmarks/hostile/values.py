@@ -143,6 +143,18 @@ IMPOSSIBLE = (
         rows("no_spikes", of=(LARGE, BUSY)),
         put(some(of(LARGE, BUSY), 6), 99_999),
     ),
+    Case(
+        "sentinel often",
+        "-999 stands for unknown in one row of twenty",
+        rows("no_spikes", of=(LARGE,)),
+        put(share(of(LARGE), 0.05), -999),
+    ),
+    Case(
+        "sentinel for days",
+        "a series has been -999 for three days",
+        quarantine("same_level", of=(LARGE,)),
+        put(all_of(of(LARGE), last(3 * DAY)), -999),
+    ),
     Case("spike", "one value is 1e9", rows("no_spikes", of=(BUSY,)), put(some(of(BUSY), 1), 1e9)),
     Case(
         "huge integer",
@@ -186,7 +198,7 @@ IMPOSSIBLE = (
         "a series times 20 was stored in eight bits, so that it wraps around below 0",
         rows("in_bounds", of=(LARGE,)),
         put(
-            all_of(of(LARGE), last(DAY * 14)),
+            of(LARGE),
             lambda y: (20 * y.fillna(0)).astype("int64").astype("int8").astype("float64"),
         ),
         spec=NO_NEGATIVES,
@@ -275,7 +287,7 @@ UNITS = (
     Case(
         "all to Celsius",
         "every series of a week went through (y - 32) / 1.8",
-        warning("shifted", "turned_fractional"),
+        critical("few_aside"),
         put(last(WEEK), lambda y: (y - 32) / 1.8),
     ),
     Case(
