@@ -301,7 +301,7 @@ SERIES_RULES = (
         above("std", 0),
         "no series is constant",
         "Series that never change: {count:,}, such as {unique_id}, which is always {min:g}.",
-        explained_by=REASONS,
+        explained_by=("new", *REASONS),
         scope=SERIES,
     ),
     Rule(
@@ -357,11 +357,12 @@ SERIES_RULES = (
     Rule(
         "known_ahead",
         WARNING,
-        at_least("ahead", 1),
-        "the covariates known ahead reach into the horizon",
-        "Series without {known} on any of the {horizon:,} steps after the cutoff: {count:,}, such "
-        "as {unique_id}; the mean is taken in their place, though models learned from the real "
-        "ones, so give rows for these steps or move the columns to covariates.past.",
+        at_least("ahead", "horizon"),
+        "the covariates known ahead reach to the end of the horizon",
+        "Series without {known} on some of the {horizon:,} steps after the cutoff: {count:,}, such "
+        "as {unique_id}, which has them on {ahead:,}; elsewhere the mean is taken in their place, "
+        "though models learned from the real ones, so give rows for these steps or move the "
+        "columns to covariates.past.",
         explained_by=REASONS,
         scope=SERIES,
     ),

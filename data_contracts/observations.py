@@ -160,14 +160,20 @@ def _derived(profile: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     )
 
 
+LEAST_KNOWN = 0.5  # share of the series whose sizes can tell that a unit changed
+
+
 def _moved(profile: pd.DataFrame, spec: Spec) -> dict[str, float]:
-    """How many series changed their size beyond what is accepted, and by how much in the middle."""
+    """How many series changed their size beyond what is accepted, and by how much in the middle.
+
+    The share is that of the series whose size is known, if these are not too few to speak for all.
+    """
     known = profile.dropna(subset="level_ratio")
     moved = known[known["level_ratio"] > spec.contracts.max_level_ratio]
     ratio = (moved["recent_size"] / moved["usual_size"]).median()
     return {
         "moved": len(moved),
-        "moved_share": len(moved) / max(1, len(known)),
+        "moved_share": len(moved) / max(1, len(known), LEAST_KNOWN * len(profile)),
         "factor": float(ratio),
     }
 

@@ -21,7 +21,7 @@ from data_contracts.spec import Spec
 from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.panel import Floats, Ints, Panel
 from tasks.stores.columns import Codes, Labels, floats, utc_microseconds
-from tasks.stores.profile import profile_batch, profile_series
+from tasks.stores.profile import profile_batch, profile_series, sizes_of
 from tasks.stores.recent import Spans
 from tasks.stores.rows_aside import (
     count_by_series,
@@ -317,6 +317,8 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
     codes, slots, values = draft.erase_infinite()
     infinite = reading.aside(codes, reading.grid.instants(slots), "finite_values", values)
     panel = draft.panel()
+    spans = Spans(spec.recent, spec.month, spec.season_length)
+    sizes = sizes_of(panel, spans)
     strays = find_strays(panel, spec.contracts)
     counts = pd.DataFrame(
         {
@@ -335,8 +337,7 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
     aside = [off_grid, infinite, describe(panel, strays)]
     if sum(map(len, aside)) <= spec.contracts.max_bad_rows * counts["rows"].sum():
         panel = without(panel, strays)  # else no one will learn from it, and they can be looked at
-    spans = Spans(spec.recent, spec.month, spec.season_length)
-    profile = profile_series(panel, counts, spans, context_length=spec.context_length)
+    profile = profile_series(panel, counts, spans, context_length=spec.context_length, sizes=sizes)
     batch = profile_batch(profile, panel, spans, max_age=spec.max_age)
     examples = {
         kind: f"{rows[UNIQUE_ID].iloc[0]} at {minute_of(rows[DS].iloc[0])}"

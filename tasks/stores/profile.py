@@ -18,7 +18,12 @@ WHOLE = (
 
 
 def profile_series(
-    panel: Panel, counts: pd.DataFrame, spans: Spans, *, context_length: int
+    panel: Panel,
+    counts: pd.DataFrame,
+    spans: Spans,
+    *,
+    context_length: int,
+    sizes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per series that has rows, whether or not it made it into the panel.
 
@@ -27,6 +32,8 @@ def profile_series(
         counts: `unique_id`, ascending, and what only the raw rows show: `COUNTED_ROWS`.
         spans: How many steps are recent, and how many say what is usual.
         context_length: Steps over which covariates are looked at.
+        sizes: What `sizes_of` said before rows were set aside: where all of the last values are
+            far too large, it is not the rows that are wrong but the unit.
 
     Returns:
         `SERIES_COLUMNS`, which `data_contracts.observations` explains.
@@ -39,15 +46,20 @@ def profile_series(
         for begin, end in blocks_of(panel.indptr)
     ]
     parts = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    parts |= compare_sizes(panel, spans)
     described = pd.DataFrame(parts, index=pd.Index(panel.unique_ids, name=UNIQUE_ID)).assign(
         first_ds=panel.grid.timestamps(parts["first_slot"]),
         last_ds=panel.grid.timestamps(parts["last_slot"]),
     )
-    profile = counts.set_index(UNIQUE_ID).join(described)
+    sizes = sizes_of(panel, spans) if sizes is None else sizes
+    profile = counts.set_index(UNIQUE_ID).join(described).join(sizes)
     profile = profile.fillna({"null_share": 1.0, "covered": 1.0} | dict.fromkeys(WHOLE, 0))
     profile = profile.astype(dict.fromkeys((*COUNTED_ROWS, *WHOLE), np.int64))
     return profile.reset_index()[list(SERIES_COLUMNS)]
+
+
+def sizes_of(panel: Panel, spans: Spans) -> pd.DataFrame:
+    """The sizes of `compare_sizes`, a row per series."""
+    return pd.DataFrame(compare_sizes(panel, spans), index=pd.Index(panel.unique_ids))
 
 
 def profile_batch(

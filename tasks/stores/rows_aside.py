@@ -14,6 +14,8 @@ from models.panel import Bools, Floats, Ints, Panel
 COLUMNS = (UNIQUE_ID, DS, "expectation", "value", "bound")
 COUNTED_AS = {"in_bounds": "out_of_bounds", "whole_numbers": "not_whole", "no_spikes": "spikes"}
 TAIL = 0.01  # of the values, at each end, that do not tell the usual range
+MIDDLE = 0.2  # as much more robust, and how far the tails of anything usual reach beyond it
+FAR_TAIL = 50
 NONE = np.zeros(0, np.float32)
 LEAST_TOLD = 20  # values without which a range is no range
 
@@ -155,10 +157,19 @@ def _spikes(panel: Panel, most: float) -> Stray:
 
 
 def _usual_range(values: Floats) -> tuple[float, float]:
-    """The range without its tails, of which at least one value at each end is a part."""
-    cut = max(1, int(TAIL * len(values)))
-    ordered = np.partition(values, (cut, len(values) - 1 - cut))
-    return float(ordered[cut]), float(ordered[len(values) - 1 - cut])
+    """The range without its tails, of which at least one value at each end is a part.
+
+    Tails that are many and far off, such as a sentinel in each tenth row, are no part of it.
+    """
+    last = len(values) - 1
+    cut, middle = max(1, int(TAIL * len(values))), int(MIDDLE * len(values))
+    ordered = np.partition(values, (cut, middle, last - middle, last - cut)).astype(np.float64)
+    low, high = ordered[cut], ordered[last - cut]
+    begin, end = ordered[middle], ordered[last - middle]
+    width = end - begin
+    if 0 < FAR_TAIL * width < high - low:
+        low, high = max(low, begin - 2 * width), min(high, end + 2 * width)
+    return float(low), float(high)
 
 
 def _trimmed(panel: Panel) -> Panel:

@@ -127,7 +127,7 @@ def test_the_frames_of_this_test_have_the_columns_of_the_contract():
     ids=["days", "weeks", "months", "years", "quarters of an hour"],
 )
 def test_healthy_series_of_every_frequency_pass(fields, series):
-    told = profile().assign(**series, observed=series["history"])
+    told = profile().assign(**series, observed=series["history"], ahead=96)
     assert sentences(validate(told, **fields)) == []
 
 
@@ -315,14 +315,28 @@ def test_what_is_suspicious_is_told_once_for_all_series(columns, sentence):
     assert sentences(verdict) == [sentence]
 
 
-def test_covariates_that_stop_at_the_cutoff_though_they_are_known_ahead_are_told():
+def test_the_few_series_whose_size_is_known_do_not_speak_for_all():
+    few = np.where(np.arange(10) < 2, 818.0, np.nan)
+    assert set(validate(profile().assign(level_ratio=few, recent_size=9e3)).quarantined) == {
+        "EWR-0",
+        "EWR-1",
+    }
+
+
+def test_a_new_series_of_one_value_is_not_called_constant():
+    verdict = validate(profile(history=[1], observed=[1], std=[0.0]))
+    assert [finding.expectation for finding in verdict.findings] == ["new"]
+
+
+def test_covariates_that_stop_before_the_end_of_the_horizon_though_they_are_known_ahead_are_told():
     covariates = {"known": ["holiday", "promotion"]}
-    verdict = validate(profile(ahead=[0, 1, 0]), covariates=covariates)
+    verdict = validate(profile(ahead=[0, 24, 23]), covariates=covariates)
     assert verdict.status == "warning"
     assert sentences(verdict) == [
-        "Series without holiday and promotion on any of the 24 steps after the cutoff: 2, such as "
-        "EWR-0; the mean is taken in their place, though models learned from the real ones, so "
-        "give rows for these steps or move the columns to covariates.past."
+        "Series without holiday and promotion on some of the 24 steps after the cutoff: 2, such as "
+        "EWR-0, which has them on 0; elsewhere the mean is taken in their place, though models "
+        "learned from the real ones, so give rows for these steps or move the columns to "
+        "covariates.past."
     ]
 
 

@@ -343,6 +343,18 @@ def test_decimals_are_read_as_the_numbers_that_they_are(read):
     np.testing.assert_array_equal(read(table).panel.history(0), np.arange(48, dtype=np.float32))
 
 
+def test_values_in_another_unit_are_set_aside_and_yet_tell_the_size(read):
+    y = 1.0 + np.arange(24 * 9) % 7
+    y[-20:] *= 1000
+    start = AS_OF - pd.Timedelta(hours=len(y))
+    ds = pd.date_range(start, periods=len(y), freq="h", unit="us")
+    extraction = read(frame_of(ds=ds, y=y), season_lengths=[24], contracts={"max_bad_rows": 0.2})
+
+    assert set(extraction.aside["expectation"]) == {"no_spikes"}
+    assert extraction.panel.y[~np.isnan(extraction.panel.y)].max() == 7
+    assert extraction.profile["level_ratio"].item() > 100
+
+
 def test_a_correction_to_null_erases_the_value(read):
     table = revisions((1.0, pd.Timedelta(hours=1)), (None, pd.Timedelta(hours=2)))
     panel = read(table, source={"available_at": "since"}).panel

@@ -83,6 +83,19 @@ def test_a_spike_is_seen_beside_another_one():
     assert [value for *_, value in strays(panel)] == [1e9, 1e9, -1e9]
 
 
+@pytest.mark.parametrize("value", [-999, 1e9])
+def test_a_sentinel_in_each_tenth_row_is_not_what_is_usual(value):
+    y = wave(400)
+    y[5::10] = value
+    assert [told for *_, told in strays(build(y))] == [value] * 40
+
+
+def test_where_most_values_are_zero_rare_large_ones_are_usual():
+    y = np.zeros(400)
+    y[5::20] = 500
+    assert strays(build(y)) == []
+
+
 @pytest.mark.parametrize("severity", ["off", "warning"])
 def test_no_spike_is_set_aside_where_the_spec_does_not_want_it(severity):
     panel = build(spoilt(wave(), _5=1e9))
