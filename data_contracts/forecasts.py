@@ -54,11 +54,6 @@ NAME = "forecasts"
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 QUALITIES = (CHAMPION, BASELINE, SUBSTITUTED)
 
-# Distance of a forecast from all that its series has ever been, in ranges of that series. Growth
-# or a new peak takes a series one range out; a network that diverged, a wrong scale or a wrong
-# unit takes it tens of ranges out. In between a person should look, but readers get their batch.
-FAR, ABSURD = 3.0, 10.0
-
 STEPS_AFTER_CUTOFF = "steps_after_cutoff"  # as `ds` has it, NaN off the grid
 DAYS_MISFILED = "days_misfiled"  # from the date of the cutoff to `cutoff_date`
 WIDTH = "width"  # widest interval of a series over the horizon, NaN where its history is constant
@@ -191,7 +186,7 @@ ROW_RULES = (
     Rule(
         "near_history",
         CRITICAL,
-        at_most(RANGES_OUTSIDE, ABSURD),
+        at_most(RANGES_OUTSIDE, "max_ranges_outside"),
         "no forecast lies more than {bound:g} ranges outside its history",
         "Forecasts more than {bound:g} times the range of their history outside it: "
         "{count:,} rows, such as " + WHICH + ", {ranges_outside:.3g} ranges outside.",
@@ -209,7 +204,7 @@ ROW_RULES = (
     Rule(
         "usual_level",
         WARNING,
-        at_most(RANGES_OUTSIDE, FAR),
+        at_most(RANGES_OUTSIDE, "told_ranges_outside"),
         "no forecast lies more than {bound:g} ranges outside its history",
         "Forecasts more than {bound:g} times the range of their history outside it: "
         "{count:,} rows, such as " + WHICH + ", {ranges_outside:.3g} ranges outside.",
@@ -301,6 +296,8 @@ def rows_contract(spec: Spec, rows: pd.DataFrame, expected_ids: Sequence[str]) -
         "only_forecast": _only_forecast(rows, spec),
         "substituted": _substituted(rows),
         "max_substituted_share": spec.max_substituted_share,
+        "max_ranges_outside": spec.contracts.max_ranges_outside,
+        "told_ranges_outside": spec.contracts.told_ranges_outside,
         # What calibrated quantiles leave outside is where equal ones may be right.
         "share_left_outside": round(1 - spec.quantile_levels[-1] + spec.quantile_levels[0], 9),
     }

@@ -12,8 +12,6 @@ NEEDED = (
     "rows", "observed", "history", "null_share", "longest_gap", "age", "std", "flat_tail", "ahead",
     "covered", "covariate_age",
 )  # fmt: skip
-MANY_MISSING = 0.05  # share of missing steps that a person should know of
-MOST_MOVED = 0.5  # share of series that change their size at once by chance
 
 UNREADABLE = ("some_series", "some_values", "few_bad_rows")  # with these, all else is a consequence
 BATCH_RULES = (
@@ -91,7 +89,7 @@ BATCH_RULES = (
     Rule(
         "one_unit",
         CRITICAL,
-        at_most("moved_share", MOST_MOVED),
+        at_most("moved_share", "max_moved_share"),
         "at most {bound:.0%} of the series change their size at once",
         "The size of the values of {moved:,} of {told:,} series changed by a factor of "
         "{factor:.3g} or the like within {recent:,} steps: write {y!r} in the unit of before, or "
@@ -317,7 +315,7 @@ SERIES_RULES = (
     Rule(
         "frozen",
         WARNING,
-        at_most("frozen", "few_equal"),
+        at_most("frozen", "max_frozen"),
         "no series ends with more equal values than ever before, nor than {bound:,.0f}",
         "Series that look frozen: {count:,}, such as {unique_id}, whose last {frozen:,.0f} values "
         "are all {last:g}; it never kept one for so long before.",
@@ -347,7 +345,7 @@ SERIES_RULES = (
     Rule(
         "dense",
         WARNING,
-        at_most("null_share", MANY_MISSING),
+        at_most("null_share", "told_null_share"),
         "no series lacks more than {bound:.0%} of its values",
         "Series without a value at more than {bound:.0%} of their steps: {count:,}, such as "
         "{unique_id} with {missing:,.0f} of {history:,.0f} ({null_share:.1%}).",
@@ -357,8 +355,8 @@ SERIES_RULES = (
     Rule(
         "known_ahead",
         WARNING,
-        at_least("ahead", "horizon"),
-        "the covariates known ahead reach to the end of the horizon",
+        at_least("ahead", "steps_ahead"),
+        "the covariates known ahead reach {bound:,.0f} steps into the horizon",
         "Series without {known} on some of the {horizon:,} steps after the cutoff: {count:,}, such "
         "as {unique_id}, which has them on {ahead:,}; elsewhere the mean is taken in their place, "
         "though models learned from the real ones, so give rows for these steps or move the "

@@ -44,6 +44,7 @@ One row about all of them (`BATCH_COLUMNS`):
 """
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -268,7 +269,7 @@ def _facts(spec: Spec) -> dict[str, object]:
         "season_length": spec.season_length,
         "shortest_season": spec.seasons[0],
         "recent": spec.recent,
-        "few_equal": max(spec.recent, FEW_EQUAL),
+        "steps_ahead": math.ceil(spec.contracts.min_ahead * spec.horizon),
         "bounds": _bounds(spec),
         "wanted_numbers": "every value is a whole number"
         if spec.contracts.numbers == "whole"
@@ -276,6 +277,7 @@ def _facts(spec: Spec) -> dict[str, object]:
         **spec.contracts.model_dump(exclude={"severity"}),
         "max_age": spec.max_age,
         "max_gap": spec.max_gap,
+        "max_frozen": spec.contracts.max_frozen or max(spec.recent, FEW_EQUAL),
         "max_flat": spec.contracts.max_flat or max(spec.season_length, FEW_EQUAL),
         "ended_after": spec.ended_after,
     }

@@ -272,10 +272,19 @@ class Contracts(Part):
         max_shift: Change of the level over the longest season, in standard deviations of the
             levels of all such seasons before, beyond which a person is told.
         max_flat: Equal values at the end beyond which a person is told; None: the longest season.
+        max_frozen: Equal values at the end, not zero and more than ever before, beyond which a
+            person is told; None: the recent steps, at least 7.
+        told_null_share: Share of missing steps beyond which a person is told.
+        max_moved_share: Share of series that change their size at once that stops the night.
         min_volume: Least number of recent values, as a share of those usual in the month before.
         max_series_change: Series that appeared or fell silent, as a share of those of the month
             before, beyond which a person is told.
         min_covered: Least share of the context over which each covariate has values.
+        min_ahead: Least share of the horizon over which those known ahead have.
+        max_ranges_outside: Distance of a forecast from the history of its series, in ranges of
+            that history, that blocks a batch.
+        told_ranges_outside: The same, beyond which a person is told. Growth or a new peak takes a
+            series one range out; a network that diverged, or a wrong unit, takes it tens out.
         severity: What a rule leads to, by its name, where that shall not be the default:
             critical, quarantine, warning, note or off.
     """
@@ -294,9 +303,15 @@ class Contracts(Part):
     max_level_ratio: float = Field(default=8, gt=1)
     max_shift: float = Field(default=10, gt=0)
     max_flat: int | None = Field(default=None, ge=2, le=MANY)
+    max_frozen: int | None = Field(default=None, ge=2, le=MANY)
+    told_null_share: Share = 0.05
+    max_moved_share: Share = 0.5
     min_volume: Share = 0.8
     max_series_change: Share = 0.2
     min_covered: Share = 0.5
+    min_ahead: Share = 1.0
+    max_ranges_outside: float = Field(default=10, gt=0)
+    told_ranges_outside: float = Field(default=3, gt=0)
     severity: dict[str, Literal["critical", "quarantine", "warning", "note", "off"]] = {}
 
     @field_validator("severity", mode="before")

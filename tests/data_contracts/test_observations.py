@@ -122,7 +122,10 @@ def test_the_frames_of_this_test_have_the_columns_of_the_contract():
         ({"calendar": {"frequency": "W-MON"}, "horizon": 4}, {"history": 200, "flat_tail": 2}),
         ({"calendar": {"frequency": "MS"}, "horizon": 6}, {"history": 60, "flat_tail": 1}),
         ({"calendar": {"frequency": "YS"}, "horizon": 1}, {"history": 30, "flat_tail": 1}),
-        ({"calendar": {"frequency": "15min"}, "horizon": 96}, {"history": 9000, "flat_tail": 30}),
+        (
+            {"calendar": {"frequency": "15min"}, "horizon": 96},
+            {"history": 9000, "flat_tail": 30, "ahead": 96},
+        ),
     ],
     ids=["days", "weeks", "months", "years", "quarters of an hour"],
 )
