@@ -124,7 +124,7 @@ def test_the_frames_of_this_test_have_the_columns_of_the_contract():
         ({"calendar": {"frequency": "YS"}, "horizon": 1}, {"history": 30, "flat_tail": 1}),
         (
             {"calendar": {"frequency": "15min"}, "horizon": 96},
-            {"history": 9000, "flat_tail": 30, "ahead": 96},
+            {"history": 9000, "flat_tail": 30},
         ),
     ],
     ids=["days", "weeks", "months", "years", "quarters of an hour"],
