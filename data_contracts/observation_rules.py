@@ -258,7 +258,7 @@ SERIES_RULES = (
         "whole_numbers",
         QUARANTINE,
         at_most("not_whole", 0),
-        "{wanted_numbers}",
+        "every value is a whole number",
         "{unique_id}: {not_whole:,} values are no whole numbers (contracts.numbers) and are set "
         "aside.",
         scope=ROWS,

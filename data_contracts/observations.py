@@ -240,10 +240,17 @@ def check_severities(spec: Spec) -> None:
             )
 
 
+def _idle(spec: Spec) -> set[str]:
+    """Rules for which the spec names no threshold, so that nothing can break them."""
+    bounds = spec.contracts.min_value, spec.contracts.max_value
+    idle = {"in_bounds"} if bounds == (None, None) else set()
+    return idle | ({"whole_numbers"} if spec.contracts.numbers == "any" else set())
+
+
 def _with_severities(rules: tuple[Rule, ...], spec: Spec) -> tuple[Rule, ...]:
     """The rules as the spec wants them: other severities, and without those that are off."""
-    wanted = spec.contracts.severity
-    kept = [rule for rule in rules if wanted.get(rule.name) != "off"]
+    wanted, idle = spec.contracts.severity, _idle(spec)
+    kept = [rule for rule in rules if wanted.get(rule.name) != "off" and rule.name not in idle]
     names = {rule.name for rule in kept}
     return tuple(
         replace(
@@ -271,9 +278,6 @@ def _facts(spec: Spec) -> dict[str, object]:
         "recent": spec.recent,
         "steps_ahead": math.ceil(spec.contracts.min_ahead * spec.horizon),
         "bounds": _bounds(spec),
-        "wanted_numbers": "every value is a whole number"
-        if spec.contracts.numbers == "whole"
-        else "any number will do",
         **spec.contracts.model_dump(exclude={"severity"}),
         "max_age": spec.max_age,
         "max_gap": spec.max_gap,
@@ -290,7 +294,7 @@ def _bounds(spec: Spec) -> str:
         return f"between {low:g} and {high:g}"
     if low is not None:
         return f"at or above {low:g}"
-    return "anywhere" if high is None else f"at or below {high:g}"
+    return f"at or below {high:g}" if high is not None else "anywhere"
 
 
 def _coarseness(profile: pd.DataFrame) -> "pd.Series[float]":

@@ -251,11 +251,11 @@ def _group(check: Check, contract: str) -> str:
 
 
 def _sentences(check: Check, found: Sequence[Finding]) -> list[str]:
-    """What was found; series that are set aside are named here and explained in their table."""
+    """What was found; of what is set aside the first reason, and where else it was found."""
     aside = [finding for finding in found if finding.severity is Severity.QUARANTINE]
     if len(aside) > 1:
         names = [str(finding.unique_id) for finding in aside]
-        return [f"{len(names):,} series: {_named(names, len(names))}."]
+        return [aside[0].sentence, f"{len(names):,} series: {_named(names, len(names))}."]
     told = [finding.sentence for finding in found]
     if told and not aside and len(check.examples) > 1:
         told.append(f"Series: {_named(check.examples, check.offending)}.")

@@ -103,11 +103,16 @@ def sentences(verdict):
 
 
 def test_healthy_series_pass_without_any_finding():
-    verdict = validate(profile())
+    verdict = validate(profile(), contracts={"min_value": 0, "numbers": "whole"})
     assert verdict.findings == ()
     assert verdict.status == "passed"
     assert all(check.passed for check in verdict.checked)
     assert len(verdict.checked) == len(BATCH_RULES) + len(SERIES_RULES)
+
+
+def test_what_the_spec_does_not_ask_is_not_checked():
+    checked = {check.expectation for check in validate(profile()).checked}
+    assert not checked & {"in_bounds", "whole_numbers"}
 
 
 def test_the_frames_of_this_test_have_the_columns_of_the_contract():

@@ -62,12 +62,12 @@ def test_rules_are_grouped_by_what_they_are_about(scope, contract, group):
     assert [name for name, _ in seen.others] == [group]
 
 
-def test_many_series_in_quarantine_are_named_in_one_sentence():
+def test_many_series_in_quarantine_are_named_after_the_reason_of_the_first():
     found = [finding_of("gap", Severity.QUARANTINE, f"s{number}") for number in range(7)]
 
     (row,) = view_of([check_of("gap", passed=False, offending=9)], found).rules
 
-    assert row.sentences == ("7 series: s0, s1, s2, s3, s4 and 2 more.",)
+    assert row.sentences == (found[0].sentence, "7 series: s0, s1, s2, s3, s4 and 2 more.")
     assert row.offending == 7
 
 
