@@ -387,6 +387,17 @@ SERIES_RULES = (
         scope=SERIES,
     ),
     Rule(
+        "plausible_covariates",
+        WARNING,
+        at_most("covariate_spike", "max_spike"),
+        "no recent covariate lies more than {bound:g} ranges outside its history",
+        "Series with an implausible covariate: {count:,}, such as {unique_id}, where one of the "
+        "last {recent:,} steps lies {covariate_spike:,.3g} times the range of its history outside "
+        "it (contracts.max_spike); ask whether it changed its unit.",
+        explained_by=REASONS,
+        scope=SERIES,
+    ),
+    Rule(
         "constant_static",
         WARNING,
         at_most("static_changes", 0),

@@ -30,6 +30,7 @@ A row per series (`SERIES_COLUMNS`):
     ahead         steps after the cutoff with a value of every covariate known ahead
     covered       share of the context with a value of the covariate that lacks most of it
     covariate_age steps from the newest value of the covariate that is oldest to the cutoff
+    covariate_spike   how far recent covariates lie outside all of theirs before, in ranges of these
 
 One row about all of them (`BATCH_COLUMNS`):
 
@@ -68,7 +69,7 @@ SERIES_COLUMNS = (
     UNIQUE_ID, *COUNTED_ROWS, "observed", "first_ds", "last_ds", "history", "null_share",
     "longest_gap", "age", "min", "max", "mean", "std", "last", "flat_tail", "longest_flat",
     "fractions", "recent_size", "usual_size", "level_ratio", "shift", "ahead", "covered",
-    "covariate_age",
+    "covariate_age", "covariate_spike",
 )  # fmt: skip
 BATCH_COLUMNS = (
     "series", "rows", "observed", *COUNTED_ROWS[2:], "age", "longest_history", "series_ending",

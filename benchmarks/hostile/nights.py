@@ -8,8 +8,9 @@ publishes; everything else happens as in any night, the report with one chart in
 import importlib
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -55,7 +56,7 @@ def spend_night(case: Case, spec: Spec, place: Path, outcome: Outcome) -> list[s
     except NightcastError as error:
         if outcome.verdict not in STOPPED:
             return [f"stopped, though the check lets it pass: {error}"]
-        return [*_published_nevertheless(warehouse), *_not_recorded(case, warehouse, error)]
+        return [*_published_nevertheless(warehouse), *_not_recorded(case, spec, warehouse, error)]
     except Exception as error:  # whatever it is, a person would see a traceback
         told = traceback.extract_tb(error.__traceback__)[-1]
         return [f"{type(error).__name__}: {error} ({Path(told.filename).name}:{told.lineno})"]
@@ -79,28 +80,32 @@ def _night(spec: Path, as_of: pd.Timestamp) -> Night:
 @contextmanager
 def without_prefect() -> Iterator[Any]:
     """The module of the flow, its tasks in the place of what Prefect makes of them."""
+    body = importlib.import_module("flows.nightly")
+    with ExitStack() as stack:
+        for module in (body, tasks.report):
+            stack.enter_context(patch.dict(vars(module), _plain(module)))
+        stack.enter_context(patch("tasks.report.MAX_CHARTS", 1))
+        yield body
+
+
+def _plain(module: ModuleType) -> dict[str, Any]:
+    """The functions of the tasks of a module, and of what shows in the UI one that does nothing."""
     from prefect import Task
 
-    body = importlib.import_module("flows.nightly")
-    plain = {name: each.fn for name, each in vars(body).items() if isinstance(each, Task)}
-    shown = [name for name in vars(tasks.report) if name.endswith("_artifact")]
-    with (
-        patch.dict(vars(body), plain),
-        patch.dict(vars(tasks.report), dict.fromkeys(shown, lambda **_: None)),
-        patch("tasks.report.MAX_CHARTS", 1),
-    ):
-        yield body
+    plain = {name: each.fn for name, each in vars(module).items() if isinstance(each, Task)}
+    shown = [name for name in vars(module) if name.endswith("_artifact")]
+    return plain | dict.fromkeys(shown, lambda **_: None)
 
 
 def _published_nevertheless(warehouse: Warehouse) -> list[str]:
     return ["published, though it was stopped"] if warehouse.forecasts.exists() else []
 
 
-def _not_recorded(case: Case, warehouse: Warehouse, error: NightcastError) -> list[str]:
+def _not_recorded(case: Case, spec: Spec, warehouse: Warehouse, error: NightcastError) -> list[str]:
     """A night that the data stopped leaves a record; one without data or spec has no place."""
     if isinstance(error, SpecError):
         return []
-    record = warehouse.run(case.cut.cutoff) / NIGHT
+    record = warehouse.run(_cutoff(case, spec)) / NIGHT
     if not record.exists():
         return ["no record of the stopped night"]
     return ["recorded as published"] if Night.from_json(record.read_text()).published else []

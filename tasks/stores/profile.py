@@ -8,7 +8,7 @@ import pandas as pd
 from data_contracts.observations import BATCH_COLUMNS, COUNTED_ROWS, SERIES_COLUMNS
 from data_contracts.vocabulary import UNIQUE_ID
 from models.panel import Bools, Floats, Ints, Panel
-from tasks.stores.recent import Spans, compare_sizes, count_values, shifts
+from tasks.stores.recent import Doubles, Spans, compare_sizes, count_values, shifts
 
 BLOCK_ROWS = 1 << 17  # rows looked at together, few enough to stay in the cache
 WHOLE = (
@@ -42,6 +42,7 @@ def profile_series(
         {
             **_describe(panel, begin, end, spans),
             **_covariates(panel, begin, end, min(context_length, int(panel.lengths.max()))),
+            "covariate_spike": _covariate_spikes(panel, begin, end, spans),
         }
         for begin, end in blocks_of(panel.indptr)
     ]
@@ -173,6 +174,29 @@ def _covariates(panel: Panel, begin: int, end: int, steps: int) -> dict[str, np.
             newest = np.where(there.any(axis=1), there.argmax(axis=1), inside.sum(axis=1))
             age = np.maximum(age, newest)
     return {"covered": covered, "covariate_age": age}
+
+
+def _covariate_spikes(panel: Panel, begin: int, end: int, spans: Spans) -> Doubles:
+    """How far recent covariates lie outside all before them, in ranges of these, shape `(S,)`.
+
+    A covariate that never changed before has no range, and nothing is far from it; nor from that
+    of a history of less than a month, which has not seen much.
+    """
+    rows = slice(panel.indptr[begin], panel.indptr[end])
+    starts, lengths = panel.indptr[begin:end] - panel.indptr[begin], panel.lengths[begin:end]
+    parts = np.column_stack(
+        [starts, starts + np.maximum(lengths - spans.recent, 0), starts + lengths]
+    )
+    result = np.zeros(end - begin)
+    for values in (panel.past[rows], panel.known[rows]):
+        for column in values.T:
+            low = np.fmin.reduceat(column, parts.ravel()).reshape(parts.shape).astype(np.float64)
+            high = np.fmax.reduceat(column, parts.ravel()).reshape(parts.shape).astype(np.float64)
+            width = np.where(lengths > spans.month, high[:, 0] - low[:, 0], 0)
+            outside = np.fmax(high[:, 1] - high[:, 0], low[:, 0] - low[:, 1])
+            far = np.divide(outside, width, out=np.zeros(len(width)), where=width > 0)
+            result = np.fmax(result, far)
+    return result
 
 
 def _history_rows(lengths: Ints, horizon: int) -> Bools:

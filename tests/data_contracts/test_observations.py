@@ -54,6 +54,7 @@ def profile(num_series=10, **columns):
             "ahead": 24,
             "covered": 1.0,
             "covariate_age": 0,
+            "covariate_spike": 0.0,
         }
     )
     for name, values in columns.items():
@@ -302,6 +303,12 @@ WARNINGS = {
         {"covariate_age": [49]},
         "Series with a covariate that stopped: 1, such as EWR-0, where one has had no value for 49 "
         "steps, at most 48 are expected (contracts.max_age).",
+    ),
+    "a covariate far off": (
+        {"covariate_spike": [0.3, 12.0]},
+        "Series with an implausible covariate: 1, such as EWR-1, where one of the last 24 steps "
+        "lies 12 times the range of its history outside it (contracts.max_spike); ask whether it "
+        "changed its unit.",
     ),
     "another place": (
         {"static_changes": [1]},

@@ -171,6 +171,28 @@ def test_a_covariate_that_was_never_there_is_as_old_as_the_context():
     assert profile["covariate_age"].tolist() == [5, 2]
 
 
+@pytest.mark.parametrize("role", ["past", "known"])
+def test_recent_covariates_are_measured_in_ranges_of_their_history(role):
+    panel = build([np.arange(12), np.arange(12), np.arange(12), np.arange(4)])
+    values = np.zeros((len(panel.y), 2), np.float32)
+    for series, (before, recent) in enumerate([(2, 7), (4, -10), (0, 9), (1, 99)]):
+        begin, end = panel.indptr[series], panel.indptr[series + 1] - HORIZON
+        values[begin, 1] = before  # so that the history goes from 0 to it
+        values[end - 1, 1] = recent
+        values[end : end + HORIZON] = 1e9  # nobody knows it yet, or it is another rule's business
+    profile = profile_of(replace(panel, **{role: values}))
+
+    # The third never changed before, and the fourth has too little history.
+    assert profile["covariate_spike"].tolist() == [2.5, 2.5, 0, 0]
+
+
+def test_a_covariate_that_is_missing_is_not_far_off():
+    panel = build([np.arange(12)])
+    past = np.full((len(panel.y), 1), GAP, np.float32)
+
+    assert profile_of(replace(panel, past=past))["covariate_spike"].tolist() == [0]
+
+
 @pytest.mark.parametrize(
     ("y", "fractions"),
     [
