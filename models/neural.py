@@ -3,7 +3,6 @@
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,9 @@ from models.fusion import combine
 from models.panel import Floats, Ints, Panel
 from models.settings import Member, NetworkSettings, TrainingSettings
 from models.support import Support
-from models.window_inputs import Arrays, Features, WindowReader
+from models.window_inputs import BATCH_SIZE, Arrays, Features, WindowReader
 from models.workbench import Workbench, workbench
 
-BATCH_SIZE = 256
 WINDOWS_AT_ONCE = 16 * BATCH_SIZE  # of which the forecasts of all members are in memory
 CONFIG = "config.json"
 FORMAT = 2  # grows when a forecaster that was saved before can no longer be read
@@ -127,7 +125,7 @@ class NeuralForecaster:
             rows = slice(begin, begin + WINDOWS_AT_ONCE)
             forecasts = np.empty((len(self.members), *quantiles[rows].shape), np.float32)
             for length, reader in readers.items():
-                inputs = list(_batches(reader, series[rows], origins[rows]))
+                inputs = list(reader.batches(series[rows], origins[rows]))
                 for number, member in enumerate(self.members):
                     if member.context_length == length:
                         self._forecast(number, inputs, forecasts[number], auxiliary=auxiliary)
@@ -162,7 +160,7 @@ class NeuralForecaster:
             bench.put(self.networks[0])
             parts = [
                 bench.attention(arrays)[: rows.stop - rows.start]
-                for rows, arrays in _batches(reader, series, origins)
+                for rows, arrays in reader.batches(series, origins)
             ]
         return np.concatenate(parts)
 
@@ -220,19 +218,6 @@ class NeuralForecaster:
             weights=tuple(config["weights"]),
             curves=tuple(Curve(**_tuples(curve)) for curve in config["curves"]),
         )
-
-
-def _batches(reader: WindowReader, series: Ints, origins: Ints) -> Iterator[tuple[slice, Arrays]]:
-    """Rows of the result and inputs for them; the last batch is filled up to full size.
-
-    With one size a network is compiled once, and a forecast does not depend on how many others
-    are made beside it.
-    """
-    for begin in range(0, len(series), BATCH_SIZE):
-        rows = slice(begin, min(begin + BATCH_SIZE, len(series)))
-        filled = np.minimum(np.arange(begin, begin + BATCH_SIZE), len(series) - 1)
-        arrays, _ = reader.read(series[filled], origins[filled])
-        yield rows, arrays
 
 
 def _load_network(path: Path) -> Any:

@@ -242,7 +242,7 @@ class _Run:
             if settings.combine == WEIGHTS or member.network not in self._best_epochs:
                 best = self._until_stale(course)
                 if settings.combine == WEIGHTS:
-                    forecasts = bench.predict(self.held_out(member).arrays)
+                    forecasts = self._forecast_held_out(bench, member)
                 self._catch_up(course)
             else:
                 best = self._on_everything(course, self._best_epochs[member.network])
@@ -366,8 +366,13 @@ class _Run:
             )
         )
 
-    def _batch(self, member: Member, series: Ints, origins: Ints) -> Batch:
-        length = member.context_length
+    def _forecast_held_out(self, bench: Workbench, member: Member) -> Floats:
+        """Quantiles of the held-out windows, shape `(B, H, Q)`, made as every forecast is."""
+        batches = self._reader(member.context_length).batches(*self._split.held_out)
+        made = [bench.predict(arrays)[: rows.stop - rows.start] for rows, arrays in batches]
+        return np.concatenate(made)
+
+    def _reader(self, length: int) -> WindowReader:
         if length not in self._readers:
             self._readers[length] = WindowReader(
                 self._panel,
@@ -376,7 +381,10 @@ class _Run:
                 horizon=self._settings.horizon,
                 auxiliary=self._settings.auxiliary,
             )
-        arrays, windows = self._readers[length].read(series, origins)
+        return self._readers[length]
+
+    def _batch(self, member: Member, series: Ints, origins: Ints) -> Batch:
+        arrays, windows = self._reader(member.context_length).read(series, origins)
         return Batch(
             arrays,
             windows.target,

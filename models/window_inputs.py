@@ -1,5 +1,6 @@
 """From windows of a panel to what a network is called with."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.panel import Bools, Floats, Ints, Panel
 from models.windows import Windows, gather
 
 Arrays = dict[str, NDArray[Any]]
+BATCH_SIZE = 256  # windows that a network forecasts at once
 ROWS_PER_PASS = 1 << 20
 
 
@@ -155,6 +157,17 @@ class WindowReader:
             "static": self._codes[series],
         }
         return {name: array for name, array in arrays.items() if array.shape[-1] > 0}, windows
+
+    def batches(self, series: Ints, origins: Ints) -> Iterator[tuple[slice, Arrays]]:
+        """Places of some windows and inputs for them; the last batch is filled up to full size.
+
+        With one size a network is compiled once, and a forecast does not depend on how many others
+        are made beside it.
+        """
+        for begin in range(0, len(series), BATCH_SIZE):
+            filled = np.minimum(np.arange(begin, begin + BATCH_SIZE), len(series) - 1)
+            arrays, _ = self.read(series[filled], origins[filled])
+            yield slice(begin, min(begin + BATCH_SIZE, len(series))), arrays
 
 
 def _positions(wanted: tuple[str, ...], present: tuple[str, ...], role: str) -> list[int]:

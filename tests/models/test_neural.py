@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import NightcastError, SpecError
-from models.neural import BATCH_SIZE, NeuralForecaster
+from models.neural import NeuralForecaster
 from models.persistence import load_forecaster
 from models.settings import TrainingSettings
 from models.support import Support
 from models.training import train
+from models.window_inputs import BATCH_SIZE
 
 CUTOFF, HORIZON = 1000, 5
 SETTINGS = TrainingSettings(
