@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,7 +50,8 @@ def judged(cases: Sequence[Case], *, nights: bool) -> Iterator[Judged]:
             spec = write(case, Path(name))
             outcome = check(case, spec)
             trouble = spend_night(case, spec, Path(name), outcome) if nights else []
-            yield judge(case, outcome, trouble)
+            found = judge(case, outcome, trouble)
+        yield replace(found, outcome=replace(outcome, known=None))  # panels take memory
 
 
 def of_catalogue(found: Sequence[Judged], seconds: float) -> list[Figure]:
