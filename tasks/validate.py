@@ -102,9 +102,10 @@ def _quarantine_rows(verdict: Verdict, aside: pd.DataFrame, cutoff: pd.Timestamp
     told = {(found.unique_id, found.expectation): found for found in verdict.rows_aside}
     whose = list(zip(aside[UNIQUE_ID], aside["expectation"], strict=True))
     rows = aside.assign(column="", scope=quarantine.ROWS, severity=Severity.QUARANTINE.value)
-    rows["value"] = rows["value"].where(np.isfinite(rows["value"]))
     rows["sentence"] = [told[key].sentence if key in told else "" for key in whose]
     everything = pd.concat([part for part in (series, rows) if len(part)] or [series])
+    values = everything["value"].astype(np.float64)
+    everything["value"] = values.where(np.isfinite(values))  # the table knows no infinite number
     everything = everything.drop_duplicates([UNIQUE_ID, quarantine.EXPECTATION, "column", DS])
     names = [name for name in quarantine.SCHEMA.names if name in everything]
     kinds = pa.schema([quarantine.SCHEMA.field(name).with_nullable(True) for name in names])

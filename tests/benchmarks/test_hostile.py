@@ -34,7 +34,7 @@ def test_a_way_ends_as_expected(name):
     assert found.complaints == ()
 
 
-@pytest.mark.parametrize("name", ["null series", "too late"])
+@pytest.mark.parametrize("name", ["null series", "large offset", "too late"])
 def test_a_night_publishes_a_whole_batch_or_none(name):
     (found,) = judged([BY_NAME[name]], nights=True)
 

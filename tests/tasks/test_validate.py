@@ -115,6 +115,15 @@ def test_two_rows_for_one_step_set_their_series_aside(tmp_path):
     assert " such as EWR-0 at 2013-01-31 08:00 UTC;" in finding.sentence
 
 
+def test_a_number_that_is_infinite_is_none_in_the_quarantine(tmp_path):
+    large = {"y": lambda rows: rows["y"] * 0 + 1e9}  # a constant too large for single precision
+    tonight = night(tmp_path, observations(**large))
+    (finding,) = validate_input.fn(tonight, read(tonight)).quarantined["EWR-0"]
+    (row,) = read_quarantine(tonight)
+    assert finding.value == np.inf
+    assert (row["expectation"], row["value"]) == ("resolved", None)
+
+
 SPOILED_ROWS = {
     "off the grid": (
         {"ds": lambda rows: rows["ds"] + pd.to_timedelta((rows.index == 9) * 30, unit="min")},
