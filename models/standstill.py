@@ -24,15 +24,13 @@ def least_share_away(panel: Panel, value: float) -> float:
     num_steps = panel.cutoff_slot - first + 1
     if num_steps < horizon:
         return float("nan")
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    rows = np.repeat(panel.indptr[:-1], lengths) + within
-    steps = np.repeat(panel.first_slots - first, lengths) + within
-    observed = panel.observed[rows]
-    away = observed & (panel.y[rows] != np.float32(value))
-    seen, differing = (
-        _stretches(np.bincount(steps[flags], minlength=num_steps), horizon)
-        for flags in (observed, away)
-    )
+    observed, away = np.zeros((2, num_steps), np.int64)
+    for begin, length in zip(panel.indptr[:-1], lengths, strict=True):
+        rows = slice(begin, begin + length)
+        there = panel.observed[rows]
+        observed[-length:] += there
+        away[-length:] += there & (panel.y[rows] != np.float32(value))
+    seen, differing = _stretches(observed, horizon), _stretches(away, horizon)
     known = seen > 0
     return float(np.min(differing[known] / seen[known], initial=1.0))
 

@@ -84,14 +84,14 @@ def profile_batch(
         "age": int(profile["age"].min()),
         "longest_history": int(profile["history"].max()),
         "series_ending": int((profile["age"] > max_age).sum()),
-        **_traffic(panel, spans),
+        **_traffic(panel, spans, age=int(profile["age"].min())),
     }
     return pd.DataFrame([row], columns=list(BATCH_COLUMNS))
 
 
-def _traffic(panel: Panel, spans: Spans) -> dict[str, float]:
+def _traffic(panel: Panel, spans: Spans, *, age: int) -> dict[str, float]:
     """How much came lately, and how much is usual; what is usual is NaN in too short a history."""
-    recent, earlier = count_values(panel, spans)
+    recent, earlier = count_values(panel, spans, age=age)
     if earlier.shape[1] < 2:
         unknown = dict.fromkeys(("usual_values", "usual_series", "appeared", "silent"), np.nan)
         return {"recent_values": int(recent.sum()), **unknown}
@@ -141,7 +141,7 @@ def _describe(panel: Panel, begin: int, end: int, spans: Spans) -> dict[str, np.
         "longest_gap": np.maximum.reduceat(place - np.maximum.accumulate(seen), starts),
         "age": (ends - 1 - last).astype(np.float64),
         "flat_tail": _flat_tail(y, observed, last, starts),
-        "longest_flat": _longest_flat(y[observed], count),
+        "longest_flat": _longest_flat(y, np.flatnonzero(observed), count),
         "fractions": _new_fractions(y, observed, starts, spans.month),
         "shift": shifts(y, observed, starts, spans.season),
         "last": y[last].astype(np.float64),
@@ -228,18 +228,21 @@ def _flat_tail(y: Floats, observed: Bools, last: Ints, starts: Ints) -> Ints:
     return last + 1 - np.minimum.reduceat(np.where(equal, place, len(y)), starts)
 
 
-def _longest_flat(values: Floats, counts: Ints) -> Ints:
-    """Most equal values in a row that are not zero, before the run that ends each series.
+def _longest_flat(y: Floats, places: Ints, counts: Ints) -> Ints:
+    """Steps of the longest run of equal values but zeros, before the run that ends each series.
 
     Args:
-        values: What was observed of several series, one behind the other.
-        counts: How many of each.
+        y: Values of several histories, one behind the other, shape `(n,)`.
+        places: Which of them were observed, ascending.
+        counts: How many of each history, shape `(S,)`.
     """
+    values = y[places]
     starts = np.cumsum(counts) - counts
     begins = np.append(True, values[1:] != values[:-1])
     begins[starts] = True
     runs = np.flatnonzero(begins)
-    lengths = np.diff(runs, append=len(values))
+    ends = np.append(runs[1:], len(values)) - 1
+    lengths = places[ends] - places[runs] + 1
     lengths[values[runs] == 0] = 0
     first_run = np.searchsorted(runs, starts)
     lengths[np.append(first_run[1:], len(runs)) - 1] = 0  # the run that ends each series

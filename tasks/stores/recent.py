@@ -13,7 +13,7 @@ LEAST_BLOCKS = 12  # whole seasons that tell how much levels change by themselve
 LAST_BLOCKS = 4  # of them the latest, which tell the level that is usual now
 STEADY = 0.01  # of the size of the levels: changes below ten times that are no shift
 MOST_WINDOWS = 8
-SERIES_AT_ONCE = 2_000  # few enough for what is gathered of them to stay small
+CELLS_AT_ONCE = 1 << 21  # few enough for what is gathered of them to stay small
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,11 @@ def compare_sizes(panel: Panel, spans: Spans) -> dict[str, Doubles]:
         1, each of shape `(S,)`; NaN where there are too few values.
     """
     recent, usual = np.empty((2, panel.num_series))
-    for begin in range(0, panel.num_series, SERIES_AT_ONCE):
-        some = np.arange(begin, min(begin + SERIES_AT_ONCE, panel.num_series))
-        values = np.abs(_ending(panel, some, spans.recent + spans.month))
+    steps = spans.recent + spans.month
+    at_once = max(1, CELLS_AT_ONCE // steps)
+    for begin in range(0, panel.num_series, at_once):
+        some = np.arange(begin, min(begin + at_once, panel.num_series))
+        values = np.abs(_ending(panel, some, steps))
         values[values == 0] = np.nan
         recent[some] = _median(values[:, spans.month :], least=min(LEAST_VALUES, spans.recent))
         usual[some] = _median(values[:, : spans.month], least=min(LEAST_VALUES, spans.month))
@@ -68,15 +70,20 @@ def compare_sizes(panel: Panel, spans: Spans) -> dict[str, Doubles]:
     }
 
 
-def count_values(panel: Panel, spans: Spans) -> tuple[Ints, Ints]:
+def count_values(panel: Panel, spans: Spans, *, age: int) -> tuple[Ints, Ints]:
     """How many values there are in the recent steps up to the newest value, and were before.
+
+    Args:
+        panel: The observations.
+        spans: How many steps are recent, and where their likes are.
+        age: Steps from the newest value of all series to the cutoff.
 
     Returns:
         Of each series the recent ones, shape `(S,)`, and those of the same steps of earlier seasons
         or, where the history of all is too short for them, of the steps before, shape `(S, W)`.
     """
-    newest = panel.cutoff_slot - _age(panel)
-    longest = int(panel.lengths.max())
+    newest = panel.cutoff_slot - age
+    longest = int(panel.lengths.max()) - age
     lags = np.array([0, *(lag for lag in spans.lags if lag + spans.recent <= longest)])
     slots = newest - lags[:, None] - np.arange(spans.recent)  # (W + 1, recent)
     counts = np.zeros((panel.num_series, len(lags)), np.int64)
@@ -103,28 +110,46 @@ def shifts(y: Floats, observed: Bools, starts: Ints, season: int) -> Doubles:
     Returns:
         Shape `(S,)`; NaN for less than `LEAST_BLOCKS` whole seasons before the last.
     """
-    ends = np.append(starts[1:], len(y))
-    num_blocks = (ends - starts) // season
-    result = np.full(len(starts), np.nan)
-    for series in np.flatnonzero(num_blocks > LEAST_BLOCKS):
-        length = num_blocks[series] * season
-        rows = slice(ends[series] - length, ends[series])
-        there = observed[rows].reshape(-1, season)
-        count = there.sum(axis=1)
-        total = np.where(there, y[rows].reshape(-1, season), 0).sum(axis=1, dtype=np.float64)
-        levels = total / np.where(2 * count > season, count, np.nan)  # NaN: too few to tell
-        result[series] = _shift(levels)
-    return result
+    lengths = np.diff(starts, append=len(y))
+    num_blocks = np.where(lengths // season > LEAST_BLOCKS, lengths // season, 0)
+    whole = num_blocks * season  # steps at the end of each history
+    inside = _last_of_each(lengths, whole)
+    there = observed[inside].reshape(-1, season)
+    count = there.sum(axis=1)
+    total = np.where(there, y[inside].reshape(-1, season), 0).sum(axis=1, dtype=np.float64)
+    levels = np.full((len(starts), num_blocks.max(initial=1)), np.nan)  # the last at the end
+    places = _last_of_each(np.full(len(starts), levels.shape[1]), num_blocks)
+    levels.ravel()[places] = total / np.where(2 * count > season, count, np.nan)
+    return _shifts_of_levels(levels)
 
 
-def _shift(levels: Doubles) -> float:
-    before, last = levels[:-1], levels[-1]
-    before = before[~np.isnan(before)]
-    if np.isnan(last) or len(before) < LEAST_BLOCKS:
-        return np.nan
-    unit = max(float(before.std()), STEADY * float(np.abs(before).mean()))
-    change = abs(float(last - before[-LAST_BLOCKS:].mean()))
-    return change / unit if unit > 0 else (np.inf if change > 0 else 0.0)
+def _last_of_each(lengths: Ints, wanted: Ints) -> Bools:
+    """Of runs of such lengths, one behind the other, the last so many of each."""
+    parts = np.column_stack([lengths - wanted, wanted]).ravel()
+    return np.repeat(np.tile([False, True], len(lengths)), parts)
+
+
+def _shifts_of_levels(levels: Doubles) -> Doubles:
+    """Distance of the last level of each row from those before, in their deviations.
+
+    Args:
+        levels: NaN where they are not known, shape `(S, B)`.
+    """
+    before, last = levels[:, :-1], levels[:, -1]
+    known = ~np.isnan(before)
+    count = known.sum(axis=1)
+    late = known & (count[:, None] - np.cumsum(known, axis=1) < LAST_BLOCKS)
+    told = count >= LEAST_BLOCKS
+    least = np.maximum(count, 1)
+    filled = np.where(known, before, 0)
+    mean = filled.sum(axis=1) / least
+    variance = np.where(known, (before - mean[:, None]) ** 2, 0).sum(axis=1) / least
+    unit = np.maximum(np.sqrt(variance), STEADY * np.abs(filled).sum(axis=1) / least)
+    usual = np.where(late, before, 0).sum(axis=1) / np.maximum(late.sum(axis=1), 1)
+    change = np.abs(last - usual)
+    sure = np.where(change > 0, np.inf, change)  # where nothing has ever changed; NaN stays NaN
+    shift = np.divide(change, unit, out=sure, where=unit > 0)
+    return np.where(told, shift, np.nan)
 
 
 def _ending(panel: Panel, series: Ints, steps: int) -> Doubles:
@@ -144,17 +169,3 @@ def _median(values: Doubles, *, least: int) -> Doubles:
     middle = np.minimum(middle, values.shape[1] - 1)
     median: Doubles = np.take_along_axis(ordered, middle, axis=1).mean(axis=1)
     return np.where(count >= least, median, np.nan)
-
-
-def _age(panel: Panel) -> int:
-    """Steps from the newest value of all series to the cutoff."""
-    ends = panel.indptr[1:] - panel.horizon
-    age = 0
-    waiting = np.arange(panel.num_series)
-    while len(waiting):
-        rows = ends[waiting] - 1 - age
-        inside = rows >= panel.indptr[waiting]
-        if (panel.observed[np.where(inside, rows, 0)] & inside).any():
-            return age
-        waiting, age = waiting[inside], age + 1
-    return 0

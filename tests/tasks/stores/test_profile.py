@@ -39,7 +39,7 @@ def build(histories):
 
 def counts_of(unique_ids):
     counts = {name: number for number, name in enumerate(COUNTED_ROWS, start=1)}
-    return pd.DataFrame({"unique_id": list(unique_ids), **counts})
+    return pd.DataFrame({"unique_id": list(unique_ids), **counts, "conflict_ds": pd.NaT})
 
 
 def profile_of(panel, names=None, spans=SPANS, context_length=5):
@@ -73,16 +73,16 @@ def described(y):
         "std": np.std(values),
         "last": values[-1],
         "flat_tail": places[-1] - places[first_equal] + 1,
-        "longest_flat": longest_flat(values[:first_equal]),
+        "longest_flat": longest_flat(values[:first_equal], places),
     }
 
 
-def longest_flat(values):
-    """The most equal values in a row, zeros not counted."""
-    longest, run = 0, 0
+def longest_flat(values, places):
+    """The steps of the longest run of equal values, zeros not counted."""
+    longest, begin = 0, 0
     for number, value in enumerate(values):
-        run = run + 1 if number and value == values[number - 1] else 1
-        longest = max(longest, run if value else 0)
+        begin = begin if number and value == values[number - 1] else places[number]
+        longest = max(longest, places[number] - begin + 1 if value else 0)
     return longest
 
 
@@ -95,6 +95,7 @@ HISTORIES = [
     pytest.param([[5, 5, 5]], id="flat from the beginning"),
     pytest.param([[0, 0], [0, GAP], [1, 0, 0]], id="zeros side by side"),
     pytest.param([[3, 3, GAP, 3, 0, 0, 0, 0, 1], [2, 2, 2]], id="a flat run before the last"),
+    pytest.param([[4, GAP, GAP, 4, 5, GAP, 5]], id="a flat run with gaps before the last"),
     pytest.param([[9, 9], [9, 9, GAP, 9]], id="equal values across series"),
 ]
 

@@ -3,6 +3,7 @@ import pytest
 
 from data_contracts.frequency import Grid
 from models.panel import Panel
+from tasks.stores import recent as module
 from tasks.stores.recent import LEAST_BLOCKS, Spans, compare_sizes, count_values, shifts
 
 HORIZON, CUTOFF = 2, 900
@@ -55,6 +56,14 @@ def test_sizes_are_what_a_loop_over_values_finds():
         assert found["level_ratio"][series] == pytest.approx(ratio, nan_ok=True)
 
 
+def test_sizes_do_not_depend_on_how_many_series_are_looked_at_together(monkeypatch):
+    panel = build([np.arange(1.0, length) for length in (200, 90, 150)])
+    together = compare_sizes(panel, DAYS)
+    monkeypatch.setattr(module, "CELLS_AT_ONCE", 1)
+    for name, sizes in compare_sizes(panel, DAYS).items():
+        np.testing.assert_array_equal(sizes, together[name])
+
+
 @pytest.mark.parametrize("factor", [1000, 0.001, 60, -24])
 def test_another_unit_shows_in_the_sizes_on_its_first_day(factor):
     y = 20 + np.sin(np.arange(240))
@@ -74,7 +83,7 @@ def test_values_are_counted_at_the_same_phase_of_earlier_seasons():
     half = whole.copy()
     half[-12:] = GAP
     weekend = np.tile(np.r_[np.ones(24), np.full(24, GAP)], 5)[1:]  # every other day
-    recent, earlier = count_values(build([whole, half, weekend]), DAYS)
+    recent, earlier = count_values(build([whole, half, weekend]), DAYS, age=0)
 
     assert recent.tolist() == [24, 12, 0]
     assert earlier.tolist() == [[24, 24], [24, 24], [0, 0]]
@@ -83,13 +92,20 @@ def test_values_are_counted_at_the_same_phase_of_earlier_seasons():
 def test_what_is_late_for_all_is_not_missing():
     y = np.ones(240)
     y[-30:] = GAP
-    recent, earlier = count_values(build([y, y]), DAYS)
+    recent, earlier = count_values(build([y, y]), DAYS, age=30)
     assert recent.tolist() == [24, 24]
     assert earlier.tolist() == [[24, 24], [24, 24]]
 
 
+def test_no_earlier_steps_are_looked_at_than_the_longest_history_has():
+    y = np.ones(24 + 48 + 10)  # of which the last ten are late, so that one season lacks as many
+    y[-20:] = GAP
+    _, earlier = count_values(build([y]), DAYS, age=20)
+    assert earlier.shape == (1, 0)
+
+
 def test_a_short_history_has_no_earlier_values():
-    recent, earlier = count_values(build([np.ones(30)]), DAYS)
+    recent, earlier = count_values(build([np.ones(30)]), DAYS, age=0)
     assert recent.tolist() == [24]
     assert earlier.shape == (1, 0)
 
@@ -117,6 +133,38 @@ def test_a_level_that_never_changed_and_then_does_is_a_shift():
 def test_too_few_or_too_empty_seasons_tell_no_shift():
     assert np.isnan(shift_of([5.0] * 4 * LEAST_BLOCKS))
     assert np.isnan(shift_of([5.0] * 100 + [9.0, GAP, GAP, GAP]))
+
+
+def shift_by_a_loop(y, season):
+    """The shift of one history, the obvious way."""
+    count = len(y) // season
+    blocks = y[len(y) - count * season :].reshape(-1, season)
+    full = 2 * (~np.isnan(blocks)).sum(axis=1) > season
+    levels = [
+        np.nanmean(block) if enough else GAP for block, enough in zip(blocks, full, strict=True)
+    ]
+    before = [level for level in levels[:-1] if not np.isnan(level)]
+    if len(before) < LEAST_BLOCKS or np.isnan(levels[-1]):
+        return GAP
+    unit = max(np.std(before), 0.01 * np.mean(np.abs(before)))
+    return abs(levels[-1] - np.mean(before[-4:])) / unit
+
+
+def test_shifts_are_what_a_loop_over_blocks_finds():
+    rng = np.random.default_rng(5)
+    lengths = [3, 4 * 12 + 3, 4 * 13, 4 * 15 + 1, 200, 161, 90, 123]
+    histories = [rng.normal(-3, 5, length) for length in lengths]
+    for y in histories:
+        y[2:-4:6] = GAP
+    histories[4][40:60] = GAP
+    histories[5][-3:] = GAP
+    y = np.concatenate(histories).astype(np.float64)
+    found = shifts(y, ~np.isnan(y), np.cumsum([0, *lengths[:-1]]), 4)
+    expected = [shift_by_a_loop(y, 4) for y in histories]
+
+    np.testing.assert_allclose(found, expected)
+    assert np.isnan(expected).sum() >= 3
+    assert np.isfinite(expected).sum() >= 3
 
 
 def test_each_series_has_its_own_levels():
