@@ -121,6 +121,7 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
         frame: What they are about; `unique_id` names the series of a quarantine.
     """
     frame = frame.reset_index(drop=True)
+    columns = {str(name): frame[name].array for name in frame}
     outcomes = _outcomes(contract, frame)
     checks: list[Check] = []
     findings: list[Finding] = []
@@ -136,7 +137,7 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
             continue
         told = rows if rule.severity is Severity.QUARANTINE else rows[:1]
         for row in told:
-            fields = {"found": outcome.found} if row == WHOLE_TABLE else _record(frame, row)
+            fields = {"found": outcome.found} if row == WHOLE_TABLE else _record(columns, row)
             findings.append(_finding(contract, rule, {**fields, "count": len(rows)}))
     return Verdict(contract=contract.name, checked=tuple(checks), findings=tuple(findings))
 
@@ -194,9 +195,9 @@ def _exception(info: Mapping[str, Any]) -> str:
     return "it failed without a reason"
 
 
-def _record(frame: pd.DataFrame, row: int) -> dict[str, Any]:
-    """One row as Python values; picking the row first would turn its integers into floats."""
-    return {str(name): frame[name].iloc[row] for name in frame}
+def _record(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
+    """One row, each value of its own type; taking it from the frame costs a hundred times more."""
+    return {name: values[row] for name, values in columns.items()}
 
 
 def _check(rule: Rule, outcome: Outcome, contract: Contract, examples: tuple[str, ...]) -> Check:

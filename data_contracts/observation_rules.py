@@ -179,9 +179,10 @@ SERIES_RULES = (
         QUARANTINE,
         at_most("conflicts", 0),
         "no series has two rows for one step that differ",
-        "{unique_id}: {conflicts:,} rows have the step of another row and another value, such as "
-        "{such_conflicts}; keep one row per step, or name in source.available_at the column that "
-        "says when each row became known, and the latest one counts.",
+        "{unique_id}: {conflicts:,} rows have the step of another row and another value, the first "
+        "that of {conflict_ds:%Y-%m-%d %H:%M} UTC; keep one row per step, or name in "
+        "source.available_at the column that says when each row became known, and the latest one "
+        "counts.",
         scope=SERIES,
     ),
     Rule(
@@ -270,7 +271,7 @@ SERIES_RULES = (
         at_most("spikes", 0),
         "no value lies more than {max_spike:g} ranges outside the usual range of its series",
         "{unique_id}: {spikes:,} values lie more than {max_spike:g} times its usual range outside "
-        "that range (contracts.max_spike) and are set aside.",
+        "that range (contracts.max_spike){spikes_aside}.",
         scope=ROWS,
     ),
     Rule(
@@ -279,7 +280,7 @@ SERIES_RULES = (
         at_most("duplicates", 0),
         "no series has two rows for one step",
         "Rows that repeat another one: {count:,} series, such as {unique_id} with {duplicates:,}, "
-        "of which the first is of {such_duplicates}; each counts once.",
+        "for instance the row of {such_duplicates}; each counts once.",
         explained_by=("no_conflicts",),
         scope=SERIES,
     ),

@@ -9,6 +9,7 @@ A row per series (`SERIES_COLUMNS`):
     nulls         rows without a value in the source
     duplicates    rows that repeat the step of another row
     conflicts     those of them with another value, and not counted where rows are corrections
+    conflict_ds   first step of such rows, NaT if there is none
     off_grid      rows whose timestamp is no step of the grid
     infinite, out_of_bounds, not_whole, spikes   rows with such a value, which were set aside
     static_changes   static columns that have had another text before
@@ -22,7 +23,7 @@ A row per series (`SERIES_COLUMNS`):
     min, max, mean, std   of the values, NaN if there are none
     last          the last value
     flat_tail     steps of the run of equal values at the end
-    longest_flat  most equal values in a row before that, zeros not counted
+    longest_flat  steps of the longest such run before that, zeros not counted
     fractions     values of the last month with a fraction, 0 where earlier ones have any
     recent_size, usual_size   median size of the recent values and of those of the month before
     level_ratio   how many times the one is the other, at least 1, NaN where it is not known
@@ -66,10 +67,10 @@ COUNTED_ROWS = (
     "not_whole", "spikes", "static_changes",
 )  # fmt: skip
 SERIES_COLUMNS = (
-    UNIQUE_ID, *COUNTED_ROWS, "observed", "first_ds", "last_ds", "history", "null_share",
-    "longest_gap", "age", "min", "max", "mean", "std", "last", "flat_tail", "longest_flat",
-    "fractions", "recent_size", "usual_size", "level_ratio", "shift", "ahead", "covered",
-    "covariate_age", "covariate_spike",
+    UNIQUE_ID, *COUNTED_ROWS, "conflict_ds", "observed", "first_ds", "last_ds", "history",
+    "null_share", "longest_gap", "age", "min", "max", "mean", "std", "last", "flat_tail",
+    "longest_flat", "fractions", "recent_size", "usual_size", "level_ratio", "shift", "ahead",
+    "covered", "covariate_age", "covariate_spike",
 )  # fmt: skip
 BATCH_COLUMNS = (
     "series", "rows", "observed", *COUNTED_ROWS[2:], "age", "longest_history", "series_ending",
@@ -85,7 +86,7 @@ ASIDE = {  # rows that are set aside: column, and how to call them
     "not_whole": "not whole",
     "spikes": "far outside the usual range of their series",
 }
-EXAMPLES = ("duplicates", "conflicts", "off_grid", "infinite", "ended")
+EXAMPLES = ("duplicates", "ended")
 FEW_EQUAL = 7  # equal values in a row that surprise nobody, whatever the frequency
 
 
@@ -129,6 +130,7 @@ def validate_observations(
         "reason": next(iter(aside.values()))[0].sentence if aside else "",
     }
     whole = batch.assign(
+        longest_history=np.minimum(batch["longest_history"], told["history"].max()),
         ended=int(over.sum()),
         aside_share=len(aside) / max(1, len(told)),
         volume=batch["recent_values"] / batch["usual_values"],
@@ -183,16 +185,17 @@ def _moved(profile: pd.DataFrame, spec: Spec) -> dict[str, float]:
 def _bad_kinds(batch: pd.DataFrame, examples: Mapping[str, str], spec: Spec) -> dict[str, Any]:
     """How many rows are bad, of which kinds, and where the first one is."""
     facts = _facts(spec)
-    counts = {kind: int(batch[kind].sum()) for kind in ASIDE}
-    such = {kind: f", such as {examples[kind]}" for kind in ASIDE if kind in examples}
-    kinds = [
+    kinds = [kind for kind in ASIDE if kind != "spikes" or spec.contracts.sets_spikes_aside]
+    counts = {kind: int(batch[kind].sum()) for kind in kinds}
+    such = {kind: f", such as {examples[kind]}" for kind in kinds if kind in examples}
+    words = [
         f"{count:,} {ASIDE[kind].format(**facts)}{such.get(kind, '')}"
         for kind, count in counts.items()
         if count
     ]
     bad = sum(counts.values())
     share = bad / max(1, int(batch["rows"].sum()))
-    return {"bad": bad, "bad_share": share, "bad_kinds": "; ".join(kinds)}
+    return {"bad": bad, "bad_share": share, "bad_kinds": "; ".join(words)}
 
 
 def _without(rule: str, verdict: Verdict) -> Verdict:
@@ -279,6 +282,7 @@ def _facts(spec: Spec) -> dict[str, object]:
         "recent": spec.recent,
         "steps_ahead": math.ceil(spec.contracts.min_ahead * spec.horizon),
         "bounds": _bounds(spec),
+        "spikes_aside": " and are set aside" if spec.contracts.sets_spikes_aside else "",
         **spec.contracts.model_dump(exclude={"severity"}),
         "max_age": spec.max_age,
         "max_gap": spec.max_gap,

@@ -321,6 +321,11 @@ class Contracts(Part):
             return severity
         return {rule: "off" if word is False else word for rule, word in severity.items()}
 
+    @property
+    def sets_spikes_aside(self) -> bool:
+        """Whether spikes are set aside, and not only told of."""
+        return self.severity.get("no_spikes", "quarantine") in ("quarantine", "critical")
+
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
         low, high = self.min_value, self.max_value
@@ -406,6 +411,15 @@ class Spec(Part):
             raise ValueError(
                 f"training.patch_length: expected at most the context, {self.context_length} "
                 f"steps, got {length}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _late_before_over(self) -> Self:
+        if self.ended_after < self.max_age:
+            raise ValueError(
+                "contracts.ended_after: expected at least contracts.max_age, "
+                f"{self.max_age} steps, got {self.ended_after}"
             )
         return self
 

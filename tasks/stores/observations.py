@@ -29,6 +29,7 @@ from tasks.stores.rows_aside import (
     find_strays,
     nothing,
     rows_of,
+    to_set_aside,
     without,
 )
 from tasks.stores.scatter import NEVER, Draft, Rows
@@ -48,8 +49,7 @@ class Extraction:
         panel: The observed series, from their first observation to the cutoff and its horizon.
         profile: One row per series, see `profile_series`.
         batch: Exactly one row, see `profile_batch`.
-        examples: Where the first of `duplicates`, `conflicts`, `off_grid` and `infinite` is, if
-            there is one.
+        examples: Where the first of `duplicates`, `off_grid` and `infinite` is, if there is one.
         aside: Rows that are set aside: `unique_id`, `ds`, `expectation`, `value` and `bound`. The
             panel is without them, unless they are so many that the night stops.
     """
@@ -320,6 +320,7 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
     spans = Spans(spec.recent, spec.month, spec.season_length)
     sizes = sizes_of(panel, spans)
     strays = find_strays(panel, spec.contracts)
+    unwanted = to_set_aside(strays, spec.contracts)
     counts = pd.DataFrame(
         {
             "rows": census.num_rows,
@@ -333,10 +334,13 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
         index=pd.Index(reading.labels.texts, dtype="str", name=UNIQUE_ID),
     )
     counts = counts[counts["rows"] > 0].join(count_by_series(panel, strays))
-    counts = counts.fillna(0).astype(np.int64).sort_index().reset_index()
-    aside = [off_grid, infinite, describe(panel, strays)]
-    if sum(map(len, aside)) <= spec.contracts.max_bad_rows * counts["rows"].sum():
-        panel = without(panel, strays)  # else no one will learn from it, and they can be looked at
+    counts = counts.fillna(0).astype(np.int64)
+    counts["conflict_ds"] = _first_conflicts(reading, draft)
+    counts = counts.sort_index().reset_index()
+    aside = [off_grid, infinite, describe(panel, unwanted)]
+    if sum(map(len, aside)) / counts["rows"].sum() <= spec.contracts.max_bad_rows:
+        panel = without(panel, unwanted)  # else nobody learns from it, and they can be looked at
+        _refuse_nothing(panel, spec)
     profile = profile_series(panel, counts, spans, context_length=spec.context_length, sizes=sizes)
     batch = profile_batch(profile, panel, spans, max_age=spec.max_age)
     examples = {
@@ -344,19 +348,36 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
         for kind, rows in (("off_grid", off_grid), ("infinite", infinite))
         if len(rows)
     }
-    examples |= _first_repeats(reading, counts)
+    examples |= _example_of_repeats(reading, counts)
     return Extraction(panel, profile, batch, examples, pd.concat(aside, ignore_index=True))
 
 
-def _first_repeats(reading: _Reading, counts: pd.DataFrame) -> dict[str, str]:
-    """Where the first series that repeats a step, and the first that contradicts itself, do so."""
-    examples = {}
-    for kind in ("conflicts", "duplicates"):
-        names = counts.loc[counts[kind] > 0, UNIQUE_ID]
-        if len(names):
-            code = reading.labels.texts.index(names.iloc[0])
-            examples[kind] = reading.where(code, _first_repeat(reading, code))
-    return examples
+def _refuse_nothing(panel: Panel, spec: Spec) -> None:
+    """Refuse observations of which nothing is left."""
+    if panel.num_series == 0:
+        raise RefusedError(
+            f"source.columns.y: expected values in column {spec.source.columns.y!r} that keep "
+            "contracts.min_value, max_value and numbers, got none in any row; check these keys and "
+            "the unit of the column."
+        )
+
+
+def _first_conflicts(reading: _Reading, draft: Draft) -> "pd.Series[pd.Timestamp]":
+    """By name of the series, the first step that has rows with different values; NaT without."""
+    codes = np.flatnonzero(draft.conflicts)
+    stamps = reading.grid.timestamps(draft.first_conflict[codes])
+    return pd.Series(stamps, index=pd.Index([draft.texts[code] for code in codes], dtype="str"))
+
+
+def _example_of_repeats(reading: _Reading, counts: pd.DataFrame) -> dict[str, str]:
+    """Where the first series that repeats a step does so; rather one without conflicts."""
+    repeating = counts[counts["duplicates"] > 0]
+    agreeing = repeating[repeating["conflicts"] == 0]
+    names = (agreeing if len(agreeing) else repeating)[UNIQUE_ID]
+    if names.empty:
+        return {}
+    code = reading.labels.texts.index(names.iloc[0])
+    return {"duplicates": reading.where(code, _first_repeat(reading, code))}
 
 
 def _first_repeat(reading: _Reading, code: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from data_contracts.spec import Contracts
 from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.panel import Bools, Floats, Ints, Panel
+from tasks.stores.scatter import first_observed, rows_from
 
 COLUMNS = (UNIQUE_ID, DS, "expectation", "value", "bound")
 COUNTED_AS = {"in_bounds": "out_of_bounds", "whole_numbers": "not_whole", "no_spikes": "spikes"}
@@ -50,6 +51,13 @@ def find_strays(panel: Panel, contracts: Contracts) -> list[Stray]:
             taken = np.union1d(taken, stray.places)
             found.append(Stray(stray.expectation, stray.places[new], stray.bounds[new]))
     return found
+
+
+def to_set_aside(strays: list[Stray], contracts: Contracts) -> list[Stray]:
+    """The strays without those that the spec only wants to hear of."""
+    return [
+        stray for stray in strays if stray.expectation != "no_spikes" or contracts.sets_spikes_aside
+    ]
 
 
 def describe(panel: Panel, strays: list[Stray]) -> pd.DataFrame:
@@ -129,7 +137,7 @@ def _candidates(panel: Panel, contracts: Contracts) -> Iterator[Stray]:
     if contracts.numbers == "whole":
         places = np.flatnonzero(panel.observed & (y != np.rint(y)))
         yield Stray("whole_numbers", places, np.rint(y[places]))
-    if contracts.severity.get("no_spikes", "quarantine") in ("quarantine", "critical"):
+    if contracts.severity.get("no_spikes") != "off":
         yield _spikes(panel, contracts.max_spike)
 
 
@@ -175,13 +183,8 @@ def _usual_range(values: Floats) -> tuple[float, float]:
 def _trimmed(panel: Panel) -> Panel:
     """Every series from its first observation on, without those that have none."""
     ends = panel.indptr[1:]
-    places = np.append(np.flatnonzero(panel.observed), len(panel.y))
-    first = np.minimum(places[np.searchsorted(places, panel.indptr[:-1])], ends)
-    kept = first < ends
-    rows = np.concatenate(
-        [np.arange(begin, end) for begin, end in zip(first[kept], ends[kept], strict=True)]
-        or [np.zeros(0, np.int64)]
-    )
+    first = first_observed(panel.observed, panel.indptr)
+    kept, rows = first < ends, rows_from(first, panel.indptr)
     return replace(
         panel,
         unique_ids=tuple(np.array(panel.unique_ids, object)[kept]),

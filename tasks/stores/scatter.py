@@ -103,6 +103,7 @@ class Draft:
         )
         self.touched = np.zeros(num_rows - known_since, bool)
         self.nulls, self.conflicts, self.static_changes = np.zeros((3, num_codes), np.int64)
+        self.first_conflict = np.full(num_codes, NEVER)  # slot
         self.static = [
             Static(
                 slots=np.full(num_codes, -NEVER),
@@ -124,10 +125,9 @@ class Draft:
         self._put_static(rows, since, chosen)
         if self.is_dated:
             chosen, places = _narrow(chosen, places, self._known_last(since[chosen], places))
+            self.y[places] = y[chosen]
         else:
-            self._count_conflicts(rows.codes[chosen], places, y[chosen])
-            self.touched[places] = True
-        self.y[places] = y[chosen]
+            self._count_conflicts(rows.codes[chosen], rows.slots[chosen], places, y[chosen])
         for number, name in enumerate(self.spec.covariates.past):
             self.past[places, number] = _finite(rows.batch.column(name))[chosen]
 
@@ -164,13 +164,15 @@ class Draft:
             changed = static.put(codes, slots, since, values[chosen])
             self.static_changes[changed] += 1
 
-    def _count_conflicts(self, codes: Codes, places: Ints, y: Floats) -> None:
+    def _count_conflicts(self, codes: Codes, slots: Ints, places: Ints, y: Floats) -> None:
         """Count rows whose step has another row with another value; the values are put in place."""
         before = self.touched[places]
         conflict = before & _differ(self.y[places], y) if before.any() else before
-        self.y[places] = y
+        self.y[places], self.touched[places] = y, True
         conflict |= _differ(self.y[places], y)  # with a later row of this batch
-        self.conflicts += self._by_code(codes[conflict])
+        if conflict.any():
+            self.conflicts += self._by_code(codes[conflict])
+            np.minimum.at(self.first_conflict, codes[conflict], slots[conflict])
 
     def _by_code(self, codes: Codes) -> Ints:
         """How many rows each series has."""
@@ -223,7 +225,7 @@ class Draft:
             RefusedError: If there is none.
         """
         observed = ~np.isnan(self.y)
-        first = self._first_observed(observed)
+        first = first_observed(observed, self.indptr)
         kept = first < self.indptr[1:]
         if not kept.any():
             raise RefusedError(
@@ -231,7 +233,7 @@ class Draft:
                 "got no value up to the cutoff in any row; check the column and as_of."
             )
         if (first > self.indptr[:-1]).any():
-            keep = _from(first, self.indptr)
+            keep = rows_from(first, self.indptr)
             observed, self.y = observed[keep], self.y[keep]
             self.past, self.known = self.past[keep], self.known[keep]
         codes, covariates = self.codes[kept], self.spec.covariates
@@ -252,15 +254,21 @@ class Draft:
             horizon=self.spec.horizon,
         )
 
-    def _first_observed(self, observed: Bools) -> Ints:
-        """First observed row of each series, the end of the series without one."""
-        first = self.indptr[1:].copy()
-        for begin, end in blocks_of(self.indptr):
-            rows = np.arange(self.indptr[begin], self.indptr[end])
-            rows[~observed[self.indptr[begin] : self.indptr[end]]] = self.indptr[-1]
-            starts = self.indptr[begin:end] - self.indptr[begin]
-            first[begin:end] = np.minimum(first[begin:end], np.minimum.reduceat(rows, starts))
-        return first
+
+def first_observed(observed: Bools, indptr: Ints) -> Ints:
+    """First observed row of each series, the end of the series without one, shape `(S,)`.
+
+    Args:
+        observed: Of all rows, shape `(N,)`.
+        indptr: Where each series begins, shape `(S + 1,)`.
+    """
+    first = indptr[1:].copy()
+    for begin, end in blocks_of(indptr):
+        rows = np.arange(indptr[begin], indptr[end])
+        rows[~observed[indptr[begin] : indptr[end]]] = indptr[-1]
+        starts = indptr[begin:end] - indptr[begin]
+        first[begin:end] = np.minimum(first[begin:end], np.minimum.reduceat(rows, starts))
+    return first
 
 
 def _those(kept: Bools, *columns: Any) -> list[Any]:
@@ -276,8 +284,8 @@ def _narrow(chosen: Choice, places: Ints, kept: Bools) -> tuple[Choice, Ints]:
     return numbers if isinstance(chosen, slice) else chosen[numbers], places[numbers]
 
 
-def _from(first: Ints, indptr: Ints) -> Bools:
-    """Which rows of each series lie at or after its `first`."""
+def rows_from(first: Ints, indptr: Ints) -> Bools:
+    """Which rows of each series lie at or after its `first`, shape `(N,)`."""
     edges = np.column_stack([first - indptr[:-1], indptr[1:] - first]).ravel()
     return np.repeat(np.tile([False, True], len(first)), edges)
 
@@ -291,4 +299,5 @@ def _finite(column: pa.Array) -> Floats:
 
 def _differ(some: Floats, others: Floats) -> Bools:
     """Where two values differ; two that are missing do not."""
-    return (some != others) & ~(np.isnan(some) & np.isnan(others))
+    differ: Bools = some != others
+    return differ & ~(np.isnan(some) & np.isnan(others)) if differ.any() else differ

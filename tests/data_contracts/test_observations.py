@@ -32,6 +32,7 @@ def profile(num_series=10, **columns):
             "unique_id": [f"EWR-{k}" for k in range(num_series)],
             "rows": 8760,
             **dict.fromkeys(COUNTED_ROWS[1:], 0),
+            "conflict_ds": pd.Series(pd.NaT, range(num_series), "datetime64[us, UTC]"),
             "observed": 8760,
             "first_ds": pd.Timestamp("2013-01-01T00:00Z"),
             "last_ds": CUTOFF,
@@ -195,9 +196,7 @@ CRITICAL = {
         "and not of the data.",
     ),
 }
-EXAMPLES = dict.fromkeys(
-    ("duplicates", "conflicts", "off_grid", "infinite"), "EWR-0 at 2013-05-01 07:00 UTC"
-)
+EXAMPLES = dict.fromkeys(("duplicates", "off_grid", "infinite"), "EWR-0 at 2013-05-01 07:00 UTC")
 
 
 @pytest.mark.parametrize(("series", "name", "sentence"), CRITICAL.values(), ids=CRITICAL)
@@ -225,11 +224,15 @@ ASIDE = {
         "48 are accepted (contracts.max_age).",
     ),
     "two rows for one step": (
-        {"conflicts": [3], "duplicates": [5]},
+        {
+            "conflicts": [3],
+            "duplicates": [5],
+            "conflict_ds": [pd.Timestamp("2013-05-01T07:00Z")],
+        },
         "no_conflicts",
-        "EWR-0: 3 rows have the step of another row and another value, such as one not noted; keep "
-        "one row per step, or name in source.available_at the column that says when each row "
-        "became known, and the latest one counts.",
+        "EWR-0: 3 rows have the step of another row and another value, the first that of "
+        "2013-05-01 07:00 UTC; keep one row per step, or name in source.available_at the column "
+        "that says when each row became known, and the latest one counts.",
     ),
     "another unit": (
         {"recent_size": [0.011], "level_ratio": [1000.0]},
@@ -281,7 +284,7 @@ WARNINGS = {
     ),
     "repeated": (
         {"duplicates": [0, 43]},
-        "Rows that repeat another one: 1 series, such as EWR-1 with 43, of which the first is of "
+        "Rows that repeat another one: 1 series, such as EWR-1 with 43, for instance the row of "
         "one not noted; each counts once.",
     ),
     "another level": (
@@ -387,6 +390,19 @@ def test_a_new_series_is_served_and_noted():
     assert [finding.sentence for finding in verdict.notes] == [
         "New series: 1, such as EWR-0 with 1 steps of history; they are forecast all the same."
     ]
+
+
+def test_the_long_history_of_a_series_that_is_over_is_no_window_for_the_others():
+    told = profile(age=[721.0]).assign(history=[8760, *[300] * 9], observed=300)
+    assert [finding.expectation for finding in validate(told).critical] == ["one_window"]
+
+
+@pytest.mark.parametrize("severity", ["warning", "note"])
+def test_spikes_of_which_somebody_only_wants_to_hear_are_told_and_stay(severity):
+    verdict = validate(profile(spikes=[9000]), contracts={"severity": {"no_spikes": severity}})
+    (finding,) = verdict.findings
+    assert (finding.expectation, finding.severity) == ("no_spikes", severity)
+    assert finding.sentence.endswith("that range (contracts.max_spike).")
 
 
 def test_a_series_that_is_over_is_neither_judged_nor_counted():
@@ -510,7 +526,7 @@ def test_the_spec_sets_the_bounds(key, accepted, refused, columns):
 
 def test_an_example_that_is_not_known_leaves_a_whole_sentence():
     (sentence,) = sentences(validate(profile(duplicates=[2])))
-    assert "of which the first is of one not noted;" in sentence
+    assert "for instance the row of one not noted;" in sentence
 
 
 @pytest.mark.parametrize(

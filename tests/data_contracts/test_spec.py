@@ -221,6 +221,10 @@ KEYS = {
         {"contracts__max_age": -1},
         "contracts.max_age: expected a number of at least 0, got -1.",
     ),
+    "over before it is late": (
+        {"contracts__ended_after": 47},
+        "contracts.ended_after: expected at least contracts.max_age, 48 steps, got 47.",
+    ),
     "name": (
         {"name": "a/b"},
         "name: expected letters, digits, - and _, because folders are named after it, got 'a/b'.",

@@ -112,7 +112,7 @@ def test_two_rows_for_one_step_set_their_series_aside(tmp_path):
     verdict = validate_input.fn(tonight, read(tonight))
     (finding,) = verdict.quarantined["EWR-0"]
     assert finding.sentence.startswith("EWR-0: 1 rows have the step of another row")
-    assert " such as EWR-0 at 2013-01-31 08:00 UTC;" in finding.sentence
+    assert " the first that of 2013-01-31 08:00 UTC;" in finding.sentence
 
 
 def test_a_number_that_is_infinite_is_none_in_the_quarantine(tmp_path):

@@ -259,8 +259,10 @@ def test_repeated_keys_are_counted_and_the_last_row_holds(read):
     assert extraction.profile["duplicates"].tolist() == [0, 3]
     assert extraction.batch["duplicates"].item() == 3
     assert extraction.profile["conflicts"].tolist() == [0, 3]
-    where = "b at 2024-03-01 03:00 UTC"
-    assert extraction.examples == {"conflicts": where, "duplicates": where}
+    assert extraction.examples == {"duplicates": "b at 2024-03-01 03:00 UTC"}
+    first = extraction.profile["conflict_ds"]
+    assert first.isna().tolist() == [True, False]
+    assert first[1] == pd.Timestamp("2024-03-01 03:00Z")
     assert extraction.panel.history(1)[[3, 7]].tolist() == [102, 101]
 
 
@@ -273,12 +275,51 @@ def test_a_row_that_repeats_another_is_no_conflict(read):
     assert extraction.profile["conflicts"].tolist() == [0, 0]
 
 
+def test_the_first_contradiction_is_told_of_each_series_and_is_no_mere_repetition(read):
+    a, b, c = frame_of("a"), frame_of("b"), frame_of("c")
+    again = [a.iloc[[2]], a.iloc[[9, 5]].assign(y=-1.0), b.iloc[[7]], c.iloc[[8]].assign(y=-2.0)]
+    extraction = read(a, b, c, *again)
+
+    first = extraction.profile["conflict_ds"]
+    assert first[[0, 2]].tolist() == [START + pd.Timedelta(hours=5), START + pd.Timedelta(hours=8)]
+    assert pd.isna(first[1])
+    assert extraction.examples == {"duplicates": "b at 2024-03-01 07:00 UTC"}
+
+
 def test_two_rows_for_one_step_in_one_file_contradict_each_other(read):
     frame = frame_of()
     extraction = read(pd.concat([frame, frame.iloc[[5]].assign(y=77.0), frame.iloc[[5]]]))
 
     assert extraction.profile["duplicates"].tolist() == [2]
     assert extraction.profile["conflicts"].item() >= 1
+
+
+def test_where_every_value_would_be_set_aside_the_column_is_refused(read):
+    y = np.full(48, np.nan)
+    y[[3, 4]] = -1
+    with pytest.raises(RefusedError, match=r"expected values in column 'y' that keep contracts\."):
+        read(frame_of(y=y), contracts={"min_value": 0})
+
+
+def test_a_series_of_which_every_value_is_set_aside_is_told_of_but_not_in_the_panel(read):
+    y = np.full(48, np.nan)
+    y[[3, 4]] = -1
+    extraction = read(frame_of("a", y=y), frame_of("b"), contracts={"min_value": 0})
+
+    assert extraction.panel.unique_ids == ("b",)
+    assert extraction.profile["observed"].tolist() == [0, 48]
+    assert extraction.profile["out_of_bounds"].tolist() == [2, 0]
+    assert extraction.profile["age"].isna().tolist() == [True, False]
+
+
+def test_a_spike_that_is_only_told_of_stays(read):
+    y = np.arange(48.0) % 7
+    y[9] = 1e6
+    extraction = read(frame_of(y=y), contracts={"severity": {"no_spikes": "warning"}})
+
+    assert extraction.profile["spikes"].tolist() == [1]
+    assert extraction.panel.history(0)[9] == 1e6
+    assert extraction.aside.empty
 
 
 def test_rows_off_the_grid_are_counted_and_left_out(read):

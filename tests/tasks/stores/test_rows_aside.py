@@ -5,7 +5,7 @@ import pytest
 from data_contracts.frequency import Grid
 from data_contracts.spec import Contracts
 from models.panel import Panel
-from tasks.stores.rows_aside import count_by_series, describe, find_strays, without
+from tasks.stores.rows_aside import count_by_series, describe, find_strays, to_set_aside, without
 
 HORIZON, CUTOFF = 2, 60
 GAP = np.nan
@@ -96,10 +96,15 @@ def test_where_most_values_are_zero_rare_large_ones_are_usual():
     assert strays(build(y)) == []
 
 
-@pytest.mark.parametrize("severity", ["off", "warning"])
-def test_no_spike_is_set_aside_where_the_spec_does_not_want_it(severity):
-    panel = build(spoilt(wave(), _5=1e9))
-    assert strays(panel, severity={"no_spikes": severity}) == []
+@pytest.mark.parametrize(
+    ("severity", "found", "aside"),
+    [("off", 0, 0), ("note", 1, 0), ("warning", 1, 0), ("quarantine", 1, 1), ("critical", 1, 1)],
+)
+def test_a_spike_is_found_and_set_aside_as_the_spec_wants_it(severity, found, aside):
+    contracts = Contracts(severity={"no_spikes": severity}, max_value=1e8)
+    strays = find_strays(build(spoilt(wave(), _5=1e7, _9=2e8)), contracts)
+    assert len(strays) == 1 + found
+    assert len(to_set_aside(strays, contracts)) == 1 + aside
 
 
 def test_the_step_and_the_bound_of_a_stray_are_told():
