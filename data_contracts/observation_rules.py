@@ -219,10 +219,11 @@ SERIES_RULES = (
         "same_level",
         QUARANTINE,
         at_most("level_ratio", "max_level_ratio"),
-        "no series changes its size by more than a factor of {bound:g}",
+        "no series changes its size by more than a factor of {bound:g}, to one it never had",
         "{unique_id}: the size of its last {recent:,} steps is {recent_size:.3g}, that of the "
         "month before {usual_size:.3g}, which differs by more than a factor of {bound:g} "
-        "(contracts.max_level_ratio); write it in the unit of before.",
+        "(contracts.max_level_ratio), and it never was like that; write it in the unit of before, "
+        "or, if it is real, raise that key.",
         explained_by=("observed", "alive"),
         scope=SERIES,
     ),
@@ -306,19 +307,19 @@ SERIES_RULES = (
     Rule(
         "moving",
         WARNING,
-        at_most("flat_tail", "max_flat"),
-        "no series ends with more than {bound:,.0f} equal values",
-        "Series that stopped moving: {count:,}, such as {unique_id}, whose last "
-        "{flat_tail:,.0f} values are equal.",
+        at_most("still", "max_flat"),
+        "no series ends with more than {bound:,.0f} equal values, and with more than ever before",
+        "Series that stopped moving: {count:,}, such as {unique_id}, whose last {still:,.0f} "
+        "values are all {last:g}; it never kept one for so long before.",
         explained_by=("varying", *REASONS),
         scope=SERIES,
     ),
     Rule(
         "frozen",
         WARNING,
-        at_most("frozen", "max_frozen"),
-        "no series ends with more equal values than ever before, nor than {bound:,.0f}",
-        "Series that look frozen: {count:,}, such as {unique_id}, whose last {frozen:,.0f} values "
+        at_most("still", "max_frozen"),
+        "no series ends with more than {bound:,.0f} equal values, and with more than ever before",
+        "Series that look frozen: {count:,}, such as {unique_id}, whose last {still:,.0f} values "
         "are all {last:g}; it never kept one for so long before.",
         explained_by=("varying", "moving", *REASONS),
         scope=SERIES,

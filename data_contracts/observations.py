@@ -23,7 +23,7 @@ A row per series (`SERIES_COLUMNS`):
     min, max, mean, std   of the values, NaN if there are none
     last          the last value
     flat_tail     steps of the run of equal values at the end
-    longest_flat  steps of the longest such run before that, zeros not counted
+    longest_flat  steps of the longest such run before that
     fractions     values of the last month with a fraction, 0 where earlier ones have any
     recent_size, usual_size   median size of the recent values and of those of the month before
     level_ratio   how many times the one is the other, at least 1, NaN where it is not known
@@ -87,6 +87,7 @@ ASIDE = {  # rows that are set aside: column, and how to call them
     "spikes": "far outside the usual range of their series",
 }
 EXAMPLES = ("duplicates", "ended")
+LONGER = 1.5  # times the longest run of equal values so far: the series never stood still like that
 FEW_EQUAL = 7  # equal values in a row that surprise nobody, whatever the frequency
 
 
@@ -134,7 +135,7 @@ def validate_observations(
         ended=int(over.sum()),
         aside_share=len(aside) / max(1, len(told)),
         volume=batch["recent_values"] / batch["usual_values"],
-        series_change=(batch["appeared"] + batch["silent"]) / batch["usual_series"].clip(lower=1),
+        series_change=_change(batch),
         **_moved(told, spec),
         **_bad_kinds(batch, examples, spec),
     )
@@ -160,11 +161,17 @@ def _derived(profile: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return profile.assign(
         missing=profile["history"] - profile["observed"],
         coarseness=_coarseness(profile),
-        frozen=tail.where((profile["last"] != 0) & (tail > longest), 0),
+        still=tail.where(tail > LONGER * longest, 0),
     )
 
 
 LEAST_KNOWN = 0.5  # share of the series whose sizes can tell that a unit changed
+
+
+def _change(batch: pd.DataFrame) -> "pd.Series[float]":
+    """Share of the usual series that fell silent, or by which the new ones outnumber them."""
+    usual = batch["usual_series"].clip(lower=1)
+    return np.maximum(batch["silent"], batch["appeared"] - usual) / usual
 
 
 def _moved(profile: pd.DataFrame, spec: Spec) -> dict[str, float]:
@@ -286,7 +293,7 @@ def _facts(spec: Spec) -> dict[str, object]:
         **spec.contracts.model_dump(exclude={"severity"}),
         "max_age": spec.max_age,
         "max_gap": spec.max_gap,
-        "max_frozen": spec.contracts.max_frozen or max(spec.recent, FEW_EQUAL),
+        "max_frozen": spec.contracts.max_frozen or max(spec.recent - 1, FEW_EQUAL),
         "max_flat": spec.contracts.max_flat or max(spec.season_length, FEW_EQUAL),
         "ended_after": spec.ended_after,
     }

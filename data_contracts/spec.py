@@ -272,8 +272,8 @@ class Contracts(Part):
         max_shift: Change of the level over the longest season, in standard deviations of the
             levels of all such seasons before, beyond which a person is told.
         max_flat: Equal values at the end beyond which a person is told; None: the longest season.
-        max_frozen: Equal values at the end, not zero and more than ever before, beyond which a
-            person is told; None: the recent steps, at least 7.
+        max_frozen: Equal values at the end, half as many again as ever before, beyond which a
+            person is told; None: one less than the recent steps, at least 7.
         told_null_share: Share of missing steps beyond which a person is told.
         max_moved_share: Share of series that change their size at once that stops the night.
         min_volume: Least number of recent values, as a share of those usual in the month before.

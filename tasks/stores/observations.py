@@ -318,7 +318,7 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
     infinite = reading.aside(codes, reading.grid.instants(slots), "finite_values", values)
     panel = draft.panel()
     spans = Spans(spec.recent, spec.month, spec.season_length)
-    sizes = sizes_of(panel, spans)
+    sizes = sizes_of(panel, spans, doubtful=spec.contracts.max_level_ratio)
     strays = find_strays(panel, spec.contracts)
     unwanted = to_set_aside(strays, spec.contracts)
     counts = pd.DataFrame(

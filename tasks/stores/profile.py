@@ -58,9 +58,10 @@ def profile_series(
     return profile.reset_index()[list(SERIES_COLUMNS)]
 
 
-def sizes_of(panel: Panel, spans: Spans) -> pd.DataFrame:
-    """The sizes of `compare_sizes`, a row per series."""
-    return pd.DataFrame(compare_sizes(panel, spans), index=pd.Index(panel.unique_ids))
+def sizes_of(panel: Panel, spans: Spans, *, doubtful: float = 1.0) -> pd.DataFrame:
+    """What `compare_sizes` says, a row per series."""
+    sizes = compare_sizes(panel, spans, doubtful=doubtful)
+    return pd.DataFrame(sizes, index=pd.Index(panel.unique_ids))
 
 
 def profile_batch(
@@ -229,7 +230,7 @@ def _flat_tail(y: Floats, observed: Bools, last: Ints, starts: Ints) -> Ints:
 
 
 def _longest_flat(y: Floats, places: Ints, counts: Ints) -> Ints:
-    """Steps of the longest run of equal values but zeros, before the run that ends each series.
+    """Steps of the longest run of equal values, before the run that ends each series.
 
     Args:
         y: Values of several histories, one behind the other, shape `(n,)`.
@@ -243,7 +244,6 @@ def _longest_flat(y: Floats, places: Ints, counts: Ints) -> Ints:
     runs = np.flatnonzero(begins)
     ends = np.append(runs[1:], len(values)) - 1
     lengths = places[ends] - places[runs] + 1
-    lengths[values[runs] == 0] = 0
     first_run = np.searchsorted(runs, starts)
     lengths[np.append(first_run[1:], len(runs)) - 1] = 0  # the run that ends each series
     return np.maximum.reduceat(lengths, first_run)

@@ -13,6 +13,7 @@ LEAST_BLOCKS = 12  # whole seasons that tell how much levels change by themselve
 LAST_BLOCKS = 4  # of them the latest, which tell the level that is usual now
 STEADY = 0.01  # of the size of the levels: changes below ten times that are no shift
 MOST_WINDOWS = 8
+NEW = 2.0  # times the largest size so far, or half of the smallest: a series never was like that
 CELLS_AT_ONCE = 1 << 21  # few enough for what is gathered of them to stay small
 
 
@@ -43,15 +44,22 @@ class Spans:
         return np.arange(1, min(MOST_WINDOWS, self.month // step) + 1) * step
 
 
-def compare_sizes(panel: Panel, spans: Spans) -> dict[str, Doubles]:
+def compare_sizes(panel: Panel, spans: Spans, *, doubtful: float = 1.0) -> dict[str, Doubles]:
     """Sizes of the recent values of each series and of those of the month before.
 
     The size is the median of the absolute values that are not zero, so that neither the hours in
-    which nothing happens nor a single extreme counts.
+    which nothing happens nor a single extreme counts. A size that the series had before that month
+    is a season and no new level, however unlike the month it is.
+
+    Args:
+        panel: The observations.
+        spans: How many steps are recent, and how many say what is usual.
+        doubtful: Ratios from which on the history is asked whether it knows such sizes.
 
     Returns:
         `recent_size`, `usual_size` and `level_ratio`, how many times the one is the other, at least
-        1, each of shape `(S,)`; NaN where there are too few values.
+        1, each of shape `(S,)`; NaN where there are too few values. Of a size that was known before
+        the ratio is to the nearest known one.
     """
     recent, usual = np.empty((2, panel.num_series))
     steps = spans.recent + spans.month
@@ -62,12 +70,27 @@ def compare_sizes(panel: Panel, spans: Spans) -> dict[str, Doubles]:
         values[values == 0] = np.nan
         recent[some] = _median(values[:, spans.month :], least=min(LEAST_VALUES, spans.recent))
         usual[some] = _median(values[:, : spans.month], least=min(LEAST_VALUES, spans.month))
-    ratio = recent / usual
-    return {
-        "recent_size": recent,
-        "usual_size": usual,
-        "level_ratio": np.maximum(ratio, 1 / ratio),
-    }
+    ratio = np.maximum(recent / usual, usual / recent)
+    for series in np.flatnonzero(ratio > doubtful):
+        known = _known_sizes(panel, int(series), spans)
+        if not len(known):
+            continue
+        beyond = max(recent[series] / known.max(), known.min() / recent[series])
+        if beyond < NEW:
+            ratio[series] = max(1.0, min(ratio[series], beyond))
+    return {"recent_size": recent, "usual_size": usual, "level_ratio": ratio}
+
+
+def _known_sizes(panel: Panel, series: int, spans: Spans) -> Doubles:
+    """Sizes of all spans as long as the recent one that ended before the month, shape `(n,)`."""
+    begin, end = panel.indptr[series], panel.indptr[series + 1] - panel.horizon
+    end -= spans.recent + spans.month
+    num_spans = max(0, end - begin) // spans.recent
+    rows = slice(end - num_spans * spans.recent, end)
+    values = np.where(panel.observed[rows], np.abs(panel.y[rows]), np.nan).astype(np.float64)
+    values[values == 0] = np.nan
+    sizes = _median(values.reshape(-1, spans.recent), least=min(LEAST_VALUES, spans.recent))
+    return sizes[~np.isnan(sizes)]
 
 
 def count_values(panel: Panel, spans: Spans, *, age: int) -> tuple[Ints, Ints]:

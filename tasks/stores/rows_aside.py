@@ -17,6 +17,8 @@ COUNTED_AS = {"in_bounds": "out_of_bounds", "whole_numbers": "not_whole", "no_sp
 TAIL = 0.01  # of the values, at each end, that do not tell the usual range
 MIDDLE = 0.2  # as much more robust, and how far the tails of anything usual reach beyond it
 FAR_TAIL = 50
+MOST_IN_A_ROW = 2  # steps that one mistake may last
+ABSURD = 100  # times what is accepted, at which no one need ask whether it is meant
 NONE = np.zeros(0, np.float32)
 LEAST_TOLD = 20  # values without which a range is no range
 
@@ -159,9 +161,30 @@ def _spikes(panel: Panel, most: float) -> Stray:
         if reach <= 0 or (values.max() <= high + reach and values.min() >= low - reach):
             continue
         far = np.flatnonzero((y > high + reach) | (y < low - reach))
+        far = far[_is_spike(far, y[far], np.maximum(y[far] - high, low - y[far]) / reach)]
         places.append(begin + far)
         bounds.append(np.where(y[far] > high, high + reach, low - reach).astype(np.float32))
     return Stray("no_spikes", np.concatenate(places), np.concatenate(bounds))
+
+
+def _is_spike(places: Ints, values: Floats, distances: Floats) -> Bools:
+    """Which of the extremes of one series are mistakes, and no part of the business.
+
+    Extremes that come again, each of its own size, are its high season, its promotions, its bulk
+    orders. A mistake is alone in the whole history, or the same number again and again, as a word
+    for `missing` is, or further off than anything that could be meant.
+
+    Args:
+        places: Steps of the extremes, ascending.
+        values: Their values.
+        distances: How far they lie outside the usual range, in times of what is accepted.
+    """
+    is_alone = places[-1] - places[0] < MOST_IN_A_ROW
+    is_word = 2 * len(np.unique(values)) <= len(values)
+    if is_alone or is_word:
+        return np.ones(len(places), bool)
+    absurd: Bools = distances > ABSURD
+    return absurd
 
 
 def _usual_range(values: Floats) -> tuple[float, float]:

@@ -78,11 +78,11 @@ def described(y):
 
 
 def longest_flat(values, places):
-    """The steps of the longest run of equal values, zeros not counted."""
+    """The steps of the longest run of equal values."""
     longest, begin = 0, 0
     for number, value in enumerate(values):
         begin = begin if number and value == values[number - 1] else places[number]
-        longest = max(longest, places[number] - begin + 1 if value else 0)
+        longest = max(longest, places[number] - begin + 1)
     return longest
 
 

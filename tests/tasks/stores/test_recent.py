@@ -78,6 +78,15 @@ def test_an_hour_without_anything_and_an_extreme_do_not_change_the_size():
     assert compare_sizes(build([y]), DAYS)["level_ratio"][0] == 1
 
 
+def test_a_season_that_was_seen_before_is_no_new_level():
+    year = np.r_[np.full(240, 5.0), np.full(48, 90.0), np.full(240, 5.0)]
+    again = np.r_[year, np.full(24, 100.0)]
+    beyond = np.r_[year, np.full(24, 200.0)]
+    first = np.r_[np.full(528, 5.0), np.full(24, 100.0)]
+    ratios = compare_sizes(build([again, beyond, first]), DAYS, doubtful=8)["level_ratio"]
+    assert ratios == pytest.approx([100 / 90, 40, 20])
+
+
 def test_values_are_counted_at_the_same_phase_of_earlier_seasons():
     whole = np.ones(240)
     half = whole.copy()
