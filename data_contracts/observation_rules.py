@@ -288,8 +288,8 @@ SERIES_RULES = (
     Rule(
         "new",
         NOTE,
-        at_least("history", "shortest_season"),
-        "every history holds the shortest season of {bound:,.0f} steps",
+        at_least("history", "season_length"),
+        "every history holds the longest season of {bound:,.0f} steps",
         "New series: {count:,}, such as {unique_id} with {history:,.0f} steps of history; they are "
         "forecast all the same.",
         explained_by=("observed", "alive"),

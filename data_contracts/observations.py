@@ -285,7 +285,6 @@ def _facts(spec: Spec) -> dict[str, object]:
         "horizon": spec.horizon,
         "window": spec.context_length + spec.horizon,
         "season_length": spec.season_length,
-        "shortest_season": spec.seasons[0],
         "recent": spec.recent,
         "steps_ahead": math.ceil(spec.contracts.min_ahead * spec.horizon),
         "bounds": _bounds(spec),

@@ -565,7 +565,7 @@ SERIES = (
     Case(
         "many new",
         "five series of new names came yesterday",
-        warning("series_count"),
+        note("new"),
         lambda f: pd.concat(
             [
                 f,

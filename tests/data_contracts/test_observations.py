@@ -368,7 +368,7 @@ def test_covariates_that_stop_before_the_end_of_the_horizon_though_they_are_know
         {"longest_gap": [168]},
         {"flat_tail": [23], "longest_flat": [3]},
         {"flat_tail": [160], "longest_flat": [120]},
-        {"history": [24], "observed": [24]},
+        {"history": [168], "observed": [168]},
         {"level_ratio": [8.0]},
         {"shift": [10.0]},
         {"covered": [0.5]},
