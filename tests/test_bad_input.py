@@ -82,6 +82,21 @@ def damaged_pages(place):
     path.write_bytes(content)
 
 
+def torn_file(place):
+    write(place, observations())
+    path = place / "in.parquet"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def torn_file_in_folder(place):
+    torn_file(place)
+    folder = place / "in"
+    folder.mkdir()
+    (place / "in.parquet").rename(folder / "1.parquet")
+    observations().to_parquet(folder / "0.parquet", index=False)
+    write(place, None, source={"uri": "in"})
+
+
 def blocked_warehouse(place):
     (place / "file").write_text("not a folder")
     write(place, observations(), warehouse="file/warehouse")
@@ -176,6 +191,14 @@ CASES = [
         id="values too large for their changes",
     ),
     pytest.param(damaged_pages, 1, "got damaged data", id="damaged data"),
+    pytest.param(torn_file, 1, "something else or incomplete", id="a torn file"),
+    pytest.param(torn_file_in_folder, 1, "in/1.parquet, which", id="a torn file beside a good one"),
+    pytest.param(
+        spoil_rows(with_y(1e300, lambda frame: frame["y"].notna())),
+        1,
+        "none within what single precision holds",
+        id="values beyond single precision",
+    ),
     pytest.param(blocked_warehouse, 2, "warehouse: cannot write", id="unwritable warehouse"),
 ]
 
@@ -198,6 +221,20 @@ def test_bad_input_is_refused_in_one_sentence(place, command, spoil, status, wor
     assert words in complaint[0]
     assert "Traceback" not in result.output
     assert not list(Path().glob("warehouse/*/forecasts.delta"))
+
+
+@pytest.mark.flow
+@pytest.mark.usefixtures("prefect_backend")
+def test_a_night_on_a_torn_file_is_on_record(place):
+    torn_file(place)
+
+    CliRunner().invoke(app, ["run", "spec.yaml", "--as-of", AS_OF])
+    answer = CliRunner().invoke(app, ["check", "spec.yaml", "--as-of", AS_OF, "--json"])
+
+    night = json.loads(next(Path().glob("warehouse/*/runs/*/night.json")).read_text())
+    assert not night["published"]
+    assert "something else or incomplete" in night["decision"]["reason"]
+    assert json.loads(answer.stdout)["findings"][0]["expectation"] == "readable"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from data_contracts.errors import RefusedError
 from data_contracts.frequency import Ints
 from tasks.stores.columns import utc_microseconds
-from tasks.stores.source import no_parquet
+from tasks.stores.source import no_parquet, raise_if_out_of_reach
 
 MAX_STRETCHES = 16
 MAX_ROWS = 300_000
@@ -121,7 +121,8 @@ def _row_groups(fragments: list[pads.ParquetFileFragment]) -> list[pads.ParquetF
     for fragment in fragments:
         try:
             parts = fragment.split_by_row_group()
-        except pa.ArrowInvalid:
+        except (pa.ArrowInvalid, OSError) as error:
+            raise_if_out_of_reach(error)
             raise no_parquet(fragment.path) from None
         groups += [part for part in parts if part.row_groups[0].num_rows]
     return groups

@@ -104,6 +104,7 @@ class Draft:
         self.touched = np.zeros(num_rows - known_since, bool)
         self.nulls, self.conflicts, self.static_changes = np.zeros((3, num_codes), np.int64)
         self.first_conflict = np.full(num_codes, NEVER)  # slot
+        self.num_infinite = 0  # values that were erased
         self.static = [
             Static(
                 slots=np.full(num_codes, -NEVER),
@@ -201,6 +202,7 @@ class Draft:
         places = np.flatnonzero(np.isinf(self.y))
         values = self.y[places]
         self.y[places] = np.nan
+        self.num_infinite = len(places)
         series = np.searchsorted(self.indptr, places, side="right") - 1
         return self.codes[series], places - self.offsets[series], values
 
@@ -228,10 +230,7 @@ class Draft:
         first = first_observed(observed, self.indptr)
         kept = first < self.indptr[1:]
         if not kept.any():
-            raise RefusedError(
-                f"source.columns.y: expected numbers in column {self.spec.source.columns.y!r}, "
-                "got no value up to the cutoff in any row; check the column and as_of."
-            )
+            raise self._nothing_observed()
         if (first > self.indptr[:-1]).any():
             keep = rows_from(first, self.indptr)
             observed, self.y = observed[keep], self.y[keep]
@@ -253,6 +252,17 @@ class Draft:
             cutoff_slot=self.cutoff,
             horizon=self.spec.horizon,
         )
+
+    def _nothing_observed(self) -> RefusedError:
+        """The complaint about a column without a number that can be used."""
+        got = "no value up to the cutoff in any row; check the column and as_of."
+        if self.num_infinite:
+            got = (
+                "values up to the cutoff, but none within what single precision holds (±3.4e38); "
+                "check the column and its unit."
+            )
+        name = self.spec.source.columns.y
+        return RefusedError(f"source.columns.y: expected numbers in column {name!r}, got {got}")
 
 
 def first_observed(observed: Bools, indptr: Ints) -> Ints:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from pyarrow import fs
 
-from data_contracts.errors import RefusedError, SpecError
+from data_contracts.errors import NightcastError, RefusedError, SpecError
 from data_contracts.spec import Spec
 from tasks.stores.kinds import is_label, is_number, is_text, is_time, value_type
 
@@ -55,8 +55,7 @@ class Source:
         try:
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
         except (pa.ArrowInvalid, OSError) as error:
-            if isinstance(error, OSError) and not any(word in str(error) for word in DAMAGE):
-                raise  # the storage fails, which may pass
+            raise_if_out_of_reach(error)
             raise RefusedError(
                 f"source.uri: expected sound Parquet in {self.spec.source.uri}, got damaged data "
                 f"({str(error).splitlines()[0]}); write the file again."
@@ -73,8 +72,9 @@ def open_source(spec: Spec) -> Source:
     """Find the files of a spec and check their columns, without reading a row.
 
     Raises:
-        SpecError: If there is no such file or folder, or it is not Parquet.
-        RefusedError: If there are no rows, or a column is missing or of the wrong type.
+        SpecError: If there is no such file or folder, or it is not meant to be Parquet.
+        RefusedError: If a file is torn, there are no rows, or a column is missing or of the wrong
+            type.
     """
     texts = {spec.source.columns.unique_id, *spec.covariates.static}
     dataset = open_files(spec.source.uri, codes=texts)
@@ -107,8 +107,8 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
             the names of folders. Without any, all columns have the types that they are stored in.
 
     Raises:
-        SpecError: If there is no such file or folder, or it is not Parquet.
-        RefusedError: If the first file has a column twice.
+        SpecError: If there is no such file or folder, or it is not meant to be Parquet.
+        RefusedError: If the first file is torn, or has a column twice.
     """
     filesystem, root = _locate(uri)
     files = _parquet_files(filesystem, root, uri)
@@ -121,20 +121,28 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
             partitioning=pads.HivePartitioning.discover(infer_dictionary=bool(codes)),
             partition_base_dir=root,
         )
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, OSError) as error:
+        raise_if_out_of_reach(error)
         _refuse_doubled(_names(files[0], filesystem), files[0])
         raise no_parquet(files[0]) from None
+
+
+def raise_if_out_of_reach(error: Exception) -> None:
+    """Let an error of the storage go on, which may pass, but not one of the content of a file."""
+    if isinstance(error, OSError) and not any(word in str(error) for word in DAMAGE):
+        raise error
 
 
 def _names(path: str, filesystem: fs.FileSystem) -> list[str]:
     """Columns of one file.
 
     Raises:
-        SpecError: If it is not Parquet.
+        NightcastError: If it is not Parquet; see `no_parquet`.
     """
     try:
         return list(pads.ParquetFileFormat().make_fragment(path, filesystem).physical_schema.names)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, OSError) as error:
+        raise_if_out_of_reach(error)
         raise no_parquet(path) from None
 
 
@@ -196,7 +204,8 @@ def _schema(fragment: pads.ParquetFileFragment, common: pa.Schema) -> pa.Schema:
     """Columns of one file, those in the names of its folders included."""
     try:
         schema = fragment.physical_schema
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, OSError) as error:
+        raise_if_out_of_reach(error)
         raise no_parquet(fragment.path) from None
     _refuse_doubled(schema.names, fragment.path)
     for name in pads.get_partition_keys(fragment.partition_expression):
@@ -205,11 +214,12 @@ def _schema(fragment: pads.ParquetFileFragment, common: pa.Schema) -> pa.Schema:
     return schema
 
 
-def no_parquet(path: str) -> SpecError:
-    """The complaint about a file that is no Parquet."""
-    return SpecError(
-        f"source.uri: expected a Parquet file, got {path}, which is something else or incomplete."
-    )
+def no_parquet(path: str) -> NightcastError:
+    """The complaint about a file that is no Parquet: of the data where it is named like one."""
+    complaint = f"source.uri: expected a Parquet file, got {path}, which is something else"
+    if path.lower().endswith(SUFFIXES):
+        return RefusedError(f"{complaint} or incomplete; write it again.")
+    return SpecError(f"{complaint}; name a file or a folder of Parquet.")
 
 
 def _spec_keys(spec: Spec) -> dict[str, str]:

@@ -632,15 +632,17 @@ def place_folder_without_parquet(folder):
     return folder
 
 
-def place_text_as_parquet(folder):
-    (folder / "in.parquet").write_text("unique_id,ds,y")
-    return folder / "in.parquet"
+def place_text(folder):
+    (folder / "in.csv").write_text("unique_id,ds,y")
+    return folder / "in.csv"
 
 
-def place_half_a_file_after_a_whole_one(folder):
-    frame_of().to_parquet(folder / "0.parquet", index=False)
-    (folder / "1.parquet").write_bytes((folder / "0.parquet").read_bytes()[:500])
-    return folder
+def half(content):
+    return content[: len(content) // 2]
+
+
+def without_footer(content):
+    return content[:-400] + bytes(392) + content[-8:]
 
 
 def place_delta_table(folder):
@@ -654,8 +656,7 @@ def place_delta_table(folder):
     [
         pytest.param(place_nothing, "no such file or folder: .*none.parquet", id="nothing"),
         pytest.param(place_folder_without_parquet, "found none among 1 files", id="no Parquet"),
-        pytest.param(place_text_as_parquet, "in.parquet, which is something else", id="text"),
-        pytest.param(place_half_a_file_after_a_whole_one, "1.parquet, which is", id="half a file"),
+        pytest.param(place_text, "in.csv, which is something else; name", id="text"),
         pytest.param(place_delta_table, "the Delta table", id="a Delta table"),
         pytest.param(lambda _: "ftp://host/folder", "got 'ftp://host/folder'", id="unknown scheme"),
     ],
@@ -663,6 +664,32 @@ def place_delta_table(folder):
 def test_what_is_not_parquet_is_the_fault_of_the_spec(tmp_path, read, place, words):
     with pytest.raises(SpecError, match=words):
         read(uri=place(tmp_path))
+
+
+@pytest.mark.parametrize("place", ["alone", "before a whole one", "after a whole one"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda _: b"unique_id,ds,y", id="text"),
+        pytest.param(half, id="half a file"),
+        pytest.param(without_footer, id="zeros for a footer"),
+    ],
+)
+def test_a_torn_file_that_is_named_like_parquet_is_the_fault_of_the_data(
+    tmp_path, read, spoil, place
+):
+    frame_of().to_parquet(tmp_path / "1.parquet", index=False)
+    torn = tmp_path / ("0.parquet" if place.startswith("before") else "2.PARQUET")
+    torn.write_bytes(spoil((tmp_path / "1.parquet").read_bytes()))
+
+    with pytest.raises(RefusedError, match=f"{torn.name}, which is something else or incomplete"):
+        read(uri=torn if place == "alone" else tmp_path)
+
+
+def test_values_that_single_precision_does_not_hold_are_not_called_missing(read):
+    with pytest.raises(RefusedError, match=r"got values .* but none within what single precision"):
+        read(frame_of(y=np.full(48, 1e300)))
 
 
 def test_dates_need_no_zone(read):
