@@ -236,9 +236,15 @@ def check_severities(spec: Spec) -> None:
     Raises:
         SpecError: Naming the rules whose severity may be set.
     """
-    free = {rule.name: rule for rule in (*BATCH_RULES, *SERIES_RULES) if not rule.fixed}
+    rules = {rule.name: rule for rule in (*BATCH_RULES, *SERIES_RULES)}
+    free = {name: rule for name, rule in rules.items() if not rule.fixed}
     for name, severity in spec.contracts.severity.items():
         key = f"contracts.severity.{name}"
+        if name in rules and name not in free:
+            raise SpecError(
+                f"{key}: the severity of this rule cannot be changed, it is always "
+                f"{rules[name].severity}; remove this key."
+            )
         if name not in free:
             close = difflib.get_close_matches(name, free, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"those are {', '.join(free)}."

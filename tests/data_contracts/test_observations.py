@@ -501,7 +501,8 @@ def test_the_spec_sets_the_severity():
     [
         ({"movin": "off"}, "contracts.severity.movin: expected a rule whose severity may be set; "
          "did you mean 'moving'?"),
-        ({"some_series": "off"}, "contracts.severity.some_series: expected a rule"),
+        ({"few_aside": "off"}, "contracts.severity.few_aside: the severity of this rule cannot be "
+         "changed, it is always critical; remove this key."),
         ({"volume": "quarantine"}, "contracts.severity.volume: expected critical, warning, note or "
          "off for a rule about all series together, got quarantine."),
     ],

@@ -252,6 +252,14 @@ KEYS = {
         {"training": {"context_length": 48, "patch_length": 49}},
         "training.patch_length: expected at most the context, 48 steps, got 49.",
     ),
+    "number without end": (
+        {"contracts__max_gap": 1e300},
+        "contracts.max_gap: expected a whole number of fewer digits, got 1e+300.",
+    ),
+    "severity of all": (
+        {"contracts__severity": "off"},
+        "contracts.severity: expected a mapping, got 'off'.",
+    ),
     "warehouse": (
         {"warehouse": ""},
         "warehouse: expected text that is not empty, got ''.",
