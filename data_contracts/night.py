@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from data_contracts.versions import read_document
+from data_contracts.vocabulary import SUBSTITUTED
 
 
 class Record(BaseModel):
@@ -77,7 +78,7 @@ class Night(Record):
         model_version: Its version.
         qualities: Rows of the batch by `quality`.
         quarantined: One sentence per series set aside, by `unique_id`.
-        warnings: Sentences of the contracts that did not stop anything.
+        warnings: Sentences of the contracts that did not stop anything, rows set aside included.
         training: Why networks were or were not trained tonight, one sentence.
         version: Of the Delta table after the commit.
         schema_version: Of this record as JSON; 2 since a decision may be a fallback.
@@ -120,6 +121,7 @@ class Night(Record):
     def headline(self) -> str:
         """The verdict of the night in one sentence, for the first line of every report."""
         series = f"{self.num_series} series × {self.horizon} steps"
+        substituted = self.qualities.get(SUBSTITUTED, 0) // self.horizon
         if not self.published:
             return f"Nothing was published: {self.decision.reason}"
         if self.decision.outcome == "baseline":
@@ -130,4 +132,5 @@ class Night(Record):
                 "model broke its contract."
             )
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
-        return f"Published {series} by {self.model}, {what[self.decision.outcome]}."
+        others = f"; {substituted} of them substituted by the baseline" if substituted else ""
+        return f"Published {series} by {self.model}, {what[self.decision.outcome]}{others}."

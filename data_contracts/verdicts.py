@@ -147,6 +147,19 @@ class Verdict(Part):
         return tuple(finding for finding in aside if finding.scope is Scope.ROWS)
 
     @property
+    def rows_aside_told(self) -> tuple[str, ...]:
+        """Of each rule that set single rows aside one sentence: its first series, how many more."""
+        by_rule: dict[str, list[Finding]] = {}
+        for finding in self.rows_aside:
+            by_rule.setdefault(finding.expectation, []).append(finding)
+        return tuple(
+            f"{first.sentence.removesuffix('.')}; so in {len(more) + 1:,} series."
+            if more
+            else first.sentence
+            for first, *more in by_rule.values()
+        )
+
+    @property
     def quarantined(self) -> dict[str, list[Finding]]:
         """The series that are set aside, each with its reasons, in the order of the table."""
         reasons: dict[str, list[Finding]] = {}

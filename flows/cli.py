@@ -16,7 +16,8 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 
-from data_contracts.errors import NightcastError
+from data_contracts.errors import NightcastError, RefusedError
+from data_contracts.plain_text import visible
 
 app = typer.Typer(
     name="nightcast",
@@ -68,7 +69,8 @@ def _one_sentence(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except NightcastError as error:
             _explain(kwargs)
-            _complain(str(error))
+            # Of the data a line break may be part, of others only the first line is for people.
+            _complain(visible(str(error)) if isinstance(error, RefusedError) else str(error))
             raise typer.Exit(error.exit_status) from None
         except KeyboardInterrupt:
             _complain("Interrupted; run the same command again to finish.")
@@ -95,7 +97,7 @@ def _complain(sentence: str) -> None:
     """One line for a person: without colours, native stack traces, or what a URI keeps secret."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", sentence).strip().split("\n", 1)[0]
     line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
-    sys.stderr.write(f"nightcast: {line}\n")
+    sys.stderr.write(f"nightcast: {visible(line)}\n")
 
 
 @app.command()

@@ -3,9 +3,11 @@
 import json
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -16,12 +18,29 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.segment import Segment
 from rich.text import Text
 
+from data_contracts.plain_text import visible
 from tasks.progress import Step
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
+
+class PlainConsole(Console):
+    """A terminal to which no text of the data can give orders."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Segments without control characters; those that lay the lines out are kept."""
+        for text, style, control in super().render(renderable, options):
+            if control:
+                yield Segment(text, style, control)
+            else:
+                yield Segment("\n".join(map(visible, text.split("\n"))), style)
+
+
+OUT = PlainConsole(highlight=False)
+ERR = PlainConsole(stderr=True, highlight=False)
 
 
 class TimeLeft(ProgressColumn):
@@ -84,6 +103,11 @@ class TerminalReporter:
         """Replace the bar by a line."""
         self._progress.remove_task(self._running.pop(title))
         ERR.print(f"[green]✓[/] {title} [dim]{seconds:.1f} s[/]")
+
+
+def shown(text: str) -> str:
+    """A text from the data as it may stand in what is printed: one line, no markup."""
+    return escape(visible(text))
 
 
 def print_json(answer: object) -> None:

@@ -56,6 +56,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     """The record of a published night."""
     findings = [*outcome.contract.warnings, *outcome.output.warnings]
     trouble = [*filter(None, [outcome.before.trouble]), *outcome.trained.failures]
+    aside = outcome.contract.rows_aside_told
     return _record(
         tonight,
         outcome.decision,
@@ -70,7 +71,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
             "quarantined": {
                 name: reasons[0].sentence for name, reasons in outcome.contract.quarantined.items()
             },
-            "warnings": (*trouble, *(finding.sentence for finding in findings)),
+            "warnings": (*trouble, *aside, *(finding.sentence for finding in findings)),
             "training": " ".join([outcome.due.reason, *outcome.trained.starts]),
             "version": outcome.version,
         },

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from data_contracts.spec import load_spec
-from flows.console import OUT, print_json
+from flows.console import OUT, print_json, shown
 from tasks.stores.registry import champion_history
 from tasks.stores.warehouse import warehouse_of
 
@@ -26,8 +26,10 @@ def show_champion(spec_path: Path, *, as_json: bool) -> None:
     if not moves:
         OUT.print(f"{spec.name}: no model is in service; the baseline {spec.baseline} is.")
         return
-    OUT.print(f"{spec.name}: [bold]{moves[0].model_version}[/] is in service.")
+    OUT.print(f"{spec.name}: [bold]{shown(moves[0].model_version)}[/] is in service.")
     table = Table("since (UTC)", "version", "reason")
     for move in moves:
-        table.add_row(f"{move.decided_at:%Y-%m-%d %H:%M}", move.model_version, move.reason)
+        table.add_row(
+            f"{move.decided_at:%Y-%m-%d %H:%M}", *map(shown, (move.model_version, move.reason))
+        )
     OUT.print(table)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from data_contracts.errors import RefusedError
@@ -14,7 +13,7 @@ from data_contracts.moments import in_utc, parse_option
 from data_contracts.observations import check_severities, validate_observations
 from data_contracts.spec import Spec, load_spec
 from data_contracts.verdicts import Verdict
-from flows.console import OUT, TerminalReporter, print_json
+from flows.console import OUT, TerminalReporter, print_json, shown
 from tasks.progress import REPORTER, stage
 from tasks.reporting.contract import ContractView, RuleRow, contract_view, legend, strip
 from tasks.reporting.formats import count, local_time, utc_time
@@ -128,15 +127,17 @@ def _since(spell: Spell | None) -> dict[str, Any]:
 def _print(spec: Spec, seen: ContractView) -> None:
     cutoff = seen.history.nights[-1]
     OUT.print(
-        f"[bold]{escape(spec.name)}[/]  cutoff {local_time(cutoff, seen.timezone)} "
+        f"[bold]{shown(spec.name)}[/]  cutoff {local_time(cutoff, seen.timezone)} "
         f"[dim]({utc_time(cutoff)})[/]",
         soft_wrap=True,
     )
     OUT.print(_rules(seen, wide=OUT.width >= WIDE))
     _print_legend(seen)
     _print_found(seen)
+    for night in seen.history.passed_over:
+        OUT.print(f"[dim]Left out of the history: {shown(night)}.[/]", soft_wrap=True)
     style = STYLES[seen.broken[0].mark] if seen.broken else "green"
-    OUT.print(f"[{style} bold]{escape(seen.summary)}.[/]", soft_wrap=True)
+    OUT.print(f"[{style} bold]{shown(seen.summary)}.[/]", soft_wrap=True)
 
 
 def _rules(seen: ContractView, *, wide: bool) -> Table:
@@ -155,7 +156,7 @@ def _rules(seen: ContractView, *, wide: bool) -> Table:
 
 
 def _add_group(table: Table, title: str, rows: list[RuleRow], *, wide: bool) -> None:
-    table.add_row("", f"[bold]{escape(title)}[/]")
+    table.add_row("", f"[bold]{shown(title)}[/]")
     for row in rows:
         table.add_row(*_cells(row, wide=wide), style="" if row.mark.is_told else "dim")
     table.add_section()
@@ -166,7 +167,7 @@ def _cells(row: RuleRow, *, wide: bool) -> list[str]:
     symbol = "✓" if row.mark is Mark.KEPT else strip([row.mark])
     return [
         f"[{style}]{symbol}[/]",
-        escape(row.check.title) + (f"\n[dim]{row.since}[/]" if row.since else ""),
+        shown(row.check.title) + (f"\n[dim]{row.since}[/]" if row.since else ""),
         *([row.check.severity.value, row.threshold] if wide else []),
         f"{row.offending:,}" if row.offending else "",
         _marks(row.trace.marks if wide else row.trace.marks[-FEW_NIGHTS:]),
@@ -188,10 +189,10 @@ def _print_found(seen: ContractView) -> None:
     for row in seen.broken:
         for sentence in row.sentences:
             style = STYLES[row.mark]
-            OUT.print(f"[{style}]{row.mark.value}[/] {escape(sentence)}", soft_wrap=True)
+            OUT.print(f"[{style}]{row.mark.value}[/] {shown(sentence)}", soft_wrap=True)
     for one in seen.series[:MAX_SERIES]:
-        name, since = escape(one.unique_id), f"[dim]({one.since})[/]"
-        OUT.print(f"  {name} {since} {escape(one.reason)}", soft_wrap=True)
+        name, since = shown(one.unique_id), f"[dim]({one.since})[/]"
+        OUT.print(f"  {name} {since} {shown(one.reason)}", soft_wrap=True)
     if len(seen.series) > MAX_SERIES:
         rest = count(len(seen.series) - MAX_SERIES, "more series", "more series")
         OUT.print(f"  {rest}; --json lists all of them")

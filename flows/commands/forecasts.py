@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from data_contracts.errors import SpecError
 from data_contracts.moments import parse_option
 from data_contracts.spec import Spec, load_spec
 from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, RUN_ID, UNIQUE_ID, quantile_column
-from flows.console import ERR, OUT, print_json
+from flows.console import ERR, OUT, print_json, shown
+from tasks.reporting.formats import count
 from tasks.stores.exports import write_table
 from tasks.stores.forecasts import read_batch
 from tasks.stores.records import find_decision
@@ -33,7 +33,7 @@ def show_forecasts(
     if output is not None:
         _refuse_source(output, spec)
         write_table(batch, output)
-        ERR.print(f"[green]✓[/] {batch.num_rows:,} rows in {output}", soft_wrap=True)
+        ERR.print(f"[green]✓[/] {count(batch.num_rows, 'row')} in {output}", soft_wrap=True)
     elif as_json:
         print_json(batch.to_pylist())
     else:
@@ -46,7 +46,7 @@ def _tell_fallback(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
     """Say why the batch is the baseline's where a model was to make it."""
     decision = find_decision(warehouse, row[CUTOFF], row[RUN_ID])
     if decision.get("outcome") == "fallback":
-        ERR.print(f"[yellow]fallback[/] {escape(decision['reason'])}", soft_wrap=True)
+        ERR.print(f"[yellow]fallback[/] {shown(decision['reason'])}", soft_wrap=True)
 
 
 def _refuse_source(output: Path, spec: Spec) -> None:
@@ -61,13 +61,13 @@ def _refuse_source(output: Path, spec: Spec) -> None:
 def _print_head(rows: Sequence[Mapping[str, Any]], total: int, spec: Spec) -> None:
     found = [name for name in rows[0] if re.fullmatch(r"q\d+(_\d+)?", name)]
     quantiles = list(dict.fromkeys((found[0], quantile_column(0.5), found[-1])))
-    table = Table(title=f"{spec.name} · cutoff {rows[0][CUTOFF]:%Y-%m-%d %H:%M} UTC")
+    table = Table(title=f"{shown(spec.name)} · cutoff {rows[0][CUTOFF]:%Y-%m-%d %H:%M} UTC")
     for name in (UNIQUE_ID, DS, LEAD, *quantiles, QUALITY):
         table.add_column(name, justify="right" if name in (LEAD, *quantiles) else "left")
     for row in rows:
         numbers = [f"{row[name]:.2f}" for name in quantiles]
         table.add_row(
-            escape(row[UNIQUE_ID]),
+            shown(row[UNIQUE_ID]),
             f"{row[DS]:%Y-%m-%d %H:%M}",
             str(row[LEAD]),
             *numbers,

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from rich.markup import escape
-
 from data_contracts.errors import SpecError
-from flows.console import ERR, OUT, print_json
+from flows.console import ERR, OUT, print_json, shown
 from tasks.stores.proposal import propose_spec
 
 
@@ -21,7 +19,7 @@ def propose(parquet: str, output: Path | None, *, as_json: bool) -> None:
     if output is None:
         OUT.print(proposal.text, markup=False, soft_wrap=True, end="")
     for note in proposal.notes:
-        ERR.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
+        ERR.print(f"[yellow]![/] {shown(note)}", soft_wrap=True)
     if output is not None:
         ERR.print(f"[green]✓[/] {output} · next: nightcast check {output}", soft_wrap=True)
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from rich.markup import escape
 from rich.table import Table
 
 from data_contracts.moments import in_utc, parse_option
 from data_contracts.night import Night, Score
 from data_contracts.spec import load_spec
-from flows.console import ERR, OUT, print_json
+from flows.console import ERR, OUT, print_json, shown
 from flows.session import session
 from tasks.reporting.formats import number, percent
 from tasks.stores.runs import report_path
@@ -42,14 +41,15 @@ def run_night(
 
 
 def _print(night: Night, report: Path, spec_path: Path) -> None:
-    OUT.print(f"[bold]{escape(night.headline)}[/]", soft_wrap=True)
-    OUT.print(f"{escape(night.decision.reason)} {escape(night.training)}", soft_wrap=True)
+    OUT.print(f"[bold]{shown(night.headline)}[/]", soft_wrap=True)
+    OUT.print(f"{shown(night.decision.reason)} {shown(night.training)}", soft_wrap=True)
     if night.scores:
         OUT.print(score_table(night.scores))
     for unique_id, reason in night.quarantined.items():
-        ERR.print(f"[yellow]set aside[/] {escape(unique_id)}: {escape(reason)}", soft_wrap=True)
+        why = reason.removeprefix(f"{unique_id}: ")
+        ERR.print(f"[yellow]set aside[/] {shown(unique_id)}: {shown(why)}", soft_wrap=True)
     for warning in night.warnings:
-        ERR.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+        ERR.print(f"[yellow]warning[/] {shown(warning)}", soft_wrap=True)
     OUT.print(f"Report     {report}", soft_wrap=True, highlight=False)
     OUT.print(f"Forecasts  nightcast forecasts {spec_path}", soft_wrap=True, highlight=False)
 
@@ -62,5 +62,5 @@ def score_table(scores: Sequence[Score]) -> Table:
         style = "bold" if score.mase == best else ""
         covered = f"{percent(score.coverage, 0)} of {percent(score.nominal_coverage, 0)}"
         numbers = (number(score.mase), number(score.wql), covered, percent(score.bias, signed=True))
-        table.add_row(score.contender, score.role, *numbers, style=style)
+        table.add_row(shown(score.contender), score.role, *numbers, style=style)
     return table

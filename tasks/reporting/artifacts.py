@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from data_contracts.history import Mark
 from data_contracts.night import Night
+from data_contracts.plain_text import visible
 from tasks.reporting.charts import choose, fans, png
 from tasks.reporting.contract import ContractView, RuleRow, legend
 from tasks.reporting.formats import MISSING, count, duration, number, percent
@@ -60,7 +61,7 @@ def plain(text: object) -> str:
     >>> print(plain("a|b <script>\nattention_lstm"))
     a\|b \<script\> attention\_lstm
     """
-    one_line = " ".join(str(text).split()) or MISSING
+    one_line = visible(" ".join(str(text).split())) or MISSING
     return re.sub(r"([\\`*_{}\[\]()<>#|!~&$])", r"\\\1", one_line)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.plain_text import visible
 from data_contracts.vocabulary import (
     CUTOFF,
     DS,
@@ -136,7 +137,7 @@ def svg(fan: Fan) -> str:
     with rc_context(RC):
         figure = Figure(figsize=PANEL_INCHES)
         _draw(figure.add_axes((0.075, 0.11, 0.917, 0.85)), fan)
-        return to_svg(figure, f"Forecast of {fan.unique_id} after its recent actuals")
+        return to_svg(figure, f"Forecast of {visible(fan.unique_id)} after its recent actuals")
 
 
 def png(drawn: Sequence[Fan], *, num_columns: int = 3) -> bytes:
@@ -156,7 +157,9 @@ def png(drawn: Sequence[Fan], *, num_columns: int = 3) -> bytes:
             row, column = divmod(position, num_columns)
             left, bottom = (column + 0.075) / num_columns, (num_rows - row - 0.9) / num_rows
             axes = figure.add_axes((left, bottom, 0.89 / num_columns, 0.76 / num_rows))
-            title = axes.set_title(_short(fan.unique_id), loc="left", fontsize=9.5, color=INK)
+            title = axes.set_title(
+                _short(visible(fan.unique_id)), loc="left", fontsize=9.5, color=INK
+            )
             title.set_parse_math(False)
             _draw(axes, fan)
         figure.savefig(picture, format="png", dpi=PNG_DPI, metadata={"Software": None})

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from data_contracts.history import History, trace_nights
 from data_contracts.night import Night
+from data_contracts.plain_text import visible
 from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
 from tasks.reporting import learning_curves
@@ -107,6 +108,7 @@ def render_page(page: Page) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -222,7 +224,7 @@ def unexplained(page: Page) -> list[Sentence]:
     """What the record of the night says beyond the verdicts: series set aside, warnings."""
     findings = [finding for verdict in page.verdicts for finding in verdict.findings]
     named = {finding.unique_id for finding in findings}
-    said = {finding.sentence for finding in findings}
+    said = {finding.sentence for finding in findings} | _rows_told(page)
     aside = [
         _sentence(Severity.QUARANTINE, name, reason)
         for name, reason in page.night.quarantined.items()
@@ -280,15 +282,23 @@ def _contracts_tile(page: Page) -> Fact:
     if critical:
         broken = count(len(critical), "broken rule stops", "broken rules stop")
         return Fact("Contracts", "broken", f"{broken} the night; {checked}", "bad")
-    num_aside, num_warnings = len(page.night.quarantined), len(page.night.warnings)
-    if not num_aside and not num_warnings:
+    num_aside, rows_told = len(page.night.quarantined), _rows_told(page)
+    num_warnings = sum(sentence not in rows_told for sentence in page.night.warnings)
+    rows_of = {row.unique_id for verdict in page.verdicts for row in verdict.rows_aside}
+    if not num_aside and not rows_of and not num_warnings:
         return Fact("Contracts", "all kept", checked, "good")
     told = [
         f"{num_aside:,} set aside" if num_aside else "",
+        f"rows of {len(rows_of):,} series set aside" if rows_of else "",
         count(num_warnings, "warning") if num_warnings else "",
     ]
     first, *rest = filter(None, told)
     return Fact("Contracts", first, ", ".join([*rest, checked]), "warn")
+
+
+def _rows_told(page: Page) -> set[str]:
+    """The warnings about single rows, which the verdicts tell in full."""
+    return {sentence for verdict in page.verdicts for sentence in verdict.rows_aside_told}
 
 
 def _against_baseline(night: Night) -> str:
@@ -304,6 +314,11 @@ def _against_baseline(night: Night) -> str:
         f"{percent(abs(change))} {direction} than {reference.contender} "
         f"({number(reference.mase)}) {judged}"
     )
+
+
+def _seen(value: object) -> object:
+    """What the page prints: a text of the data without characters that nobody sees."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _sha256(text: str) -> str:

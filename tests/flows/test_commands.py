@@ -1,6 +1,8 @@
 """What the commands say about a night that was published, to people and to programs."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -112,6 +114,43 @@ def test_a_proposed_spec_passes_the_check(waves, tmp_path):
     assert yaml.safe_load(printed.stdout) == yaml.safe_load(path.read_text())
 
 
+HOSTILE = "b\x1b[2J\n\x00"
+
+
+@pytest.mark.flow
+def test_names_reach_people_without_control_characters_and_programs_as_they_are(
+    waves, tmp_path, prefect_backend
+):
+    rows = pd.read_parquet(waves / "in.parquet").replace({"unique_id": {"[b]": HOSTILE}})
+    rows.loc[rows.index[[-100, 100]], "y"] = float("inf")
+    stopped = rows[rows["unique_id"] == HOSTILE].assign(unique_id=f"{HOSTILE}2").iloc[:-200]
+    pd.concat([rows, stopped]).to_parquet(tmp_path / "in.parquet", index=False)
+    fields = yaml.safe_load((waves / "spec.yaml").read_text())
+    fields |= {"warehouse": str(tmp_path), "source": {"uri": str(tmp_path / "in.parquet")}}
+    fields["contracts"] = {"max_quarantine_share": 0.5}
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(fields))
+
+    answers = [
+        invoke("check", str(path), "--as-of", AS_OF),
+        invoke("run", str(path), "--as-of", AS_OF, "--train", "never"),
+        invoke("forecasts", str(path)),
+        invoke("check", str(path), "--as-of", "2024-05-01"),
+    ]
+    rows = json.loads(invoke("forecasts", str(path), "--json").stdout)
+
+    assert [answer.exit_code for answer in answers] == [0, 0, 0, 1], answers[1].output
+    for answer in answers:
+        assert not re.search("[\x00-\x09\x0b-\x1f]", answer.output)
+    for answer in answers[:3]:
+        assert "b\ufffd[2J\ufffd\ufffd" in answer.output
+    said = answers[1].stderr
+    assert "set aside b\ufffd[2J\ufffd\ufffd2: its last value" in said, "the name is said once"
+    assert "warning a: 1 values are infinite and set aside; so in 2 series." in said
+    assert {row["unique_id"] for row in rows} == {"a", HOSTILE, f"{HOSTILE}2"}
+    assert "\ufffd\ufffd2" in next(tmp_path.glob("*/runs/*/report.html")).read_text()
+
+
 @pytest.fixture
 def gap(waves, spec, tmp_path):
     """The spec after a night on which every rule held, with a series that stopped since."""
@@ -140,6 +179,18 @@ def test_a_check_shows_what_is_broken_since_when_and_how_it_was_before(gap, monk
         rows = [line for line in answer.stdout.splitlines() if line[:1] in "✓■"]
         assert max(map(len, rows)) <= width
     assert "≤ 48" in answers[200].stdout
+
+
+def test_a_check_says_which_night_it_could_not_read(gap):
+    fields = yaml.safe_load(Path(gap).read_text())
+    torn = Path(fields["warehouse"]) / fields["name"] / "runs" / "20240229T2200"
+    torn.mkdir()
+    (torn / "validation.json").write_text("{")
+
+    answer = invoke("check", gap, "--as-of", "2024-03-01T01:00Z")
+    shutil.rmtree(torn)
+
+    assert "Left out of the history: 2024-02-29 22:00 UTC: it is no verdict." in answer.stdout
 
 
 def test_a_check_tells_a_program_everything(gap, spec):

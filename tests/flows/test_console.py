@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.console import TerminalReporter, TimeLeft
+from flows.console import OUT, TerminalReporter, TimeLeft, shown
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,13 @@ def test_the_time_left_is_told_once_it_is_known(seconds, shown):
     fields = {} if seconds is None else {"over_at": time.monotonic() + seconds}
 
     assert str(TimeLeft().render(SimpleNamespace(fields=fields))) == shown
+
+
+def test_no_text_gives_orders_to_the_terminal(capsys):
+    OUT.print("[bold]a\x1b]0;title\x07[/]\nb\x9b2J", soft_wrap=True)
+    OUT.print(shown("c\n[red]\x1b[31m\x00"))
+
+    assert capsys.readouterr().out == "a\ufffd]0;title\nb\ufffd2J\nc\ufffd[red]\ufffd[31m\ufffd\n"
 
 
 def test_a_step_that_is_over_leaves_one_line(capsys):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from data_contracts.errors import VersionError
 from data_contracts.night import Decision, Night
-from data_contracts.verdicts import Finding, Severity, Verdict
+from data_contracts.verdicts import Finding, Scope, Severity, Verdict
 from models.evaluation import evaluate
 from models.schedule import Due
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
@@ -83,6 +84,36 @@ def test_the_record_tells_everything_that_somebody_should_know(tonight_of, outco
         "Published 3 series × 24 steps from the baseline seasonal_naive: no model is better."
     )
     assert Night.from_json(night.model_dump_json()) == night
+
+
+def test_single_rows_that_are_set_aside_are_told_in_one_sentence_per_rule(tonight_of, outcome):
+    aside = [("finite", "a"), ("finite", "b"), ("finite", "c"), ("bounds", "c")]
+    contract = verdict(
+        *(
+            finding(Severity.QUARANTINE, f"{name}: 1 value is not {rule}.", name).model_copy(
+                update={"scope": Scope.ROWS, "expectation": rule}
+            )
+            for rule, name in aside
+        )
+    )
+
+    night = record_of(tonight_of(), replace(outcome, contract=contract))
+
+    assert night.quarantined == {}
+    assert night.warnings[2:4] == (
+        "a: 1 value is not finite; so in 3 series.",
+        "c: 1 value is not bounds.",
+    )
+
+
+def test_the_headline_says_how_many_series_are_substituted(tonight_of, outcome):
+    decision = DECISION.model_copy(update={"outcome": "kept"})
+    batch = pd.DataFrame({"unique_id": ["a"] * 24 + ["b"] * 24})
+    batch["quality"] = np.where(batch["unique_id"] == "a", "substituted", "champion")
+
+    told = record_of(tonight_of(), replace(outcome, decision=decision, batch=batch))
+
+    assert told.headline.endswith("still in service; 1 of them substituted by the baseline.")
 
 
 def test_the_record_of_an_older_nightcast_is_read_and_that_of_a_newer_one_refused(

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.history import trace_nights
 from data_contracts.night import Decision
-from data_contracts.verdicts import Severity
+from data_contracts.verdicts import Scope, Severity
 from tasks.reporting.page import MAX_ASIDE, MAX_CHARTS, render_page, status
 
 HOSTILE = "<script>alert('x')</script>&\"|`$_{{ 7 * 7 }}"
@@ -224,6 +224,32 @@ def test_what_only_the_record_says_is_shown_too(make_page):
     texts = read(make_page(night=night)).texts
 
     assert {"EWR", "Its feed is closed.", "A warning.", "1 set aside"} <= set(texts)
+
+
+def test_rows_set_aside_are_counted_in_the_tile_and_told_once(make_page, make_verdict):
+    found = [(Severity.QUARANTINE, name, f"{name}: it is infinite.") for name in ("EWR", "JFK")]
+    verdict = make_verdict(*found)
+    rows = [finding.model_copy(update={"scope": Scope.ROWS}) for finding in verdict.findings]
+    verdict = verdict.model_copy(update={"findings": tuple(rows)})
+    page = make_page(verdicts=(verdict,), night={"warnings": (*verdict.rows_aside_told, "Odd.")})
+
+    texts = read(page).texts
+
+    assert texts[texts.index("Contracts") + 1] == "rows of 2 series set aside"
+    assert texts[texts.index("Contracts") + 2].startswith("1 warning, ")
+    assert texts.count("EWR: it is infinite.") == 1
+    assert not any("so in 2 series" in text for text in texts)
+    assert "Odd." in texts
+
+
+def test_no_character_of_the_data_is_unseen(make_page, make_verdict):
+    name = "EWR\x1b[2J\x00\n\u202e"
+    finding = (Severity.QUARANTINE, name, f"{name}: it has a gap.")
+
+    document = render_page(make_page(names=(name, "LGA"), verdicts=(make_verdict(finding),)))
+
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", document)
+    assert document.count("EWR\ufffd[2J\ufffd\ufffd\ufffd") >= 4
 
 
 def test_scores_that_are_not_known_are_called_so(make_page):
