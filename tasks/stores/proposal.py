@@ -45,8 +45,8 @@ def propose_spec(source: str) -> Proposal:
 
     Raises:
         SpecError: If there is no Parquet.
-        RefusedError: If it has no rows, no times, no numbers, nothing that tells series apart, or
-            times on no grid.
+        RefusedError: If a file is torn, or it has no rows, no times, no numbers, nothing that
+            tells series apart, or times on no grid.
     """
     dataset = open_files(source)
     kinds = {column.name: value_type(column.type) for column in dataset.schema}

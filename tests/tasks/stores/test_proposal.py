@@ -326,9 +326,9 @@ def test_a_path_without_parquet_is_refused(tmp_path):
 
     with pytest.raises(SpecError, match="no such file"):
         propose_spec(str(tmp_path / "absent.parquet"))
-    with pytest.raises(SpecError, match="expected a Parquet file"):
+    with pytest.raises(RefusedError, match="expected a Parquet file"):
         propose_spec(str(tmp_path / "page.parquet"))
-    with pytest.raises(SpecError, match=r"expected a Parquet file, got .*b\.parquet"):
+    with pytest.raises(RefusedError, match=r"expected a Parquet file, got .*b\.parquet"):
         propose_spec(str(tmp_path / "mixed"))
 
 
