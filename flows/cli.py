@@ -90,7 +90,8 @@ def _one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 
 def _explain(options: Mapping[str, object]) -> None:
     if options.get("verbose"):
-        traceback.print_exc()
+        lines = traceback.format_exc().split("\n")
+        sys.stderr.write("\n".join(map(visible, lines)))
 
 
 def _complain(sentence: str) -> None:

@@ -50,8 +50,8 @@ def read_excerpt(dataset: pads.FileSystemDataset, columns: list[str], ds: str) -
         ds: The column that holds the time.
 
     Raises:
-        RefusedError: If a file is torn.
-        RefusedError: If there are no rows or fewer than two times, or files do not fit together.
+        RefusedError: If a file is torn, there are no rows or fewer than two times, or files do not
+            fit together.
     """
     fragments = _spread(list(dataset.get_fragments()))
     groups = _row_groups(fragments)

@@ -136,10 +136,11 @@ def test_names_reach_people_without_control_characters_and_programs_as_they_are(
         invoke("run", str(path), "--as-of", AS_OF, "--train", "never"),
         invoke("forecasts", str(path)),
         invoke("check", str(path), "--as-of", "2024-05-01"),
+        invoke("check", str(path), "--as-of", "2024-05-01", "--verbose"),
     ]
     rows = json.loads(invoke("forecasts", str(path), "--json").stdout)
 
-    assert [answer.exit_code for answer in answers] == [0, 0, 0, 1], answers[1].output
+    assert [answer.exit_code for answer in answers] == [0, 0, 0, 1, 1], answers[1].output
     for answer in answers:
         assert not re.search("[\x00-\x09\x0b-\x1f]", answer.output)
     for answer in answers[:3]:
