@@ -18,6 +18,7 @@ TAIL = 0.01  # of the values, at each end, that do not tell the usual range
 MIDDLE = 0.2  # as much more robust, and how far the tails of anything usual reach beyond it
 FAR_TAIL = 50
 MOST_IN_A_ROW = 2  # steps that one mistake may last
+SHARE_OF_A_WORD = 0.25  # of the extremes of a series, that one number makes up if it is a word
 ABSURD = 100  # times what is accepted, at which no one need ask whether it is meant
 NONE = np.zeros(0, np.float32)
 LEAST_TOLD = 20  # values without which a range is no range
@@ -179,12 +180,11 @@ def _is_spike(places: Ints, values: Floats, distances: Floats) -> Bools:
         values: Their values.
         distances: How far they lie outside the usual range, in times of what is accepted.
     """
-    is_alone = places[-1] - places[0] < MOST_IN_A_ROW
-    is_word = 2 * len(np.unique(values)) <= len(values)
-    if is_alone or is_word:
+    if places[-1] - places[0] < MOST_IN_A_ROW:
         return np.ones(len(places), bool)
-    absurd: Bools = distances > ABSURD
-    return absurd
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    is_word: Bools = counts[which] >= max(2, SHARE_OF_A_WORD * len(values))
+    return is_word | (distances > ABSURD)
 
 
 def _usual_range(values: Floats) -> tuple[float, float]:
