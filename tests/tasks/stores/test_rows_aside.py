@@ -140,3 +140,32 @@ def test_a_series_begins_at_its_first_value_that_is_left():
     np.testing.assert_array_equal(left.history(0), wave()[2:].astype(np.float32))
     np.testing.assert_array_equal(left.past[:, 0], np.r_[rows[2:42], rows[42:54]])
     assert left.observed[left.indptr[:-1]].all()
+
+
+def test_a_high_season_that_comes_again_is_no_spike():
+    rng = np.random.default_rng(2)
+    y = rng.poisson(200, 83).astype(float)
+    y[11::12] = rng.poisson(3000, 6)
+    assert strays(build(y)) == []
+
+
+def test_a_month_of_counts_that_comes_again_is_no_word_for_missing():
+    rng = np.random.default_rng(4)
+    y = rng.poisson(2, 800).astype(float)
+    for begin in (70, 435):
+        y[begin : begin + 29] = rng.poisson(150, 29)
+    assert strays(build(y)) == []
+
+
+@pytest.mark.parametrize(
+    "extremes",
+    [{"_90": 300, "_91": 320, "_92": 310}, {"_20": 300, "_300": 310}],
+    ids=["a promotion", "bulk orders"],
+)
+def test_what_lasts_or_comes_again_is_no_spike(extremes):
+    assert strays(build(spoilt(wave(400), **extremes))) == []
+
+
+def test_a_word_for_missing_is_seen_wherever_it_stands():
+    panel = build(spoilt(wave(400), _5=-999, _6=-999, _7=-999, _300=-999, _301=9999, _302=9999))
+    assert [value for *_, value in strays(panel)] == [-999] * 4 + [9999] * 2
