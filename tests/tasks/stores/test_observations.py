@@ -384,15 +384,18 @@ def test_decimals_are_read_as_the_numbers_that_they_are(read):
     np.testing.assert_array_equal(read(table).panel.history(0), np.arange(48, dtype=np.float32))
 
 
-def test_values_in_another_unit_are_set_aside_and_yet_tell_the_size(read):
+@pytest.mark.parametrize(("factor", "aside"), [(1000, set()), (1e6, {"no_spikes"})])
+def test_values_in_another_unit_tell_the_size_whether_or_not_they_are_set_aside(
+    read, factor, aside
+):
     y = 1.0 + np.arange(24 * 9) % 7
-    y[-20:] *= 1000
+    y[-20:] *= factor
     start = AS_OF - pd.Timedelta(hours=len(y))
     ds = pd.date_range(start, periods=len(y), freq="h", unit="us")
     extraction = read(frame_of(ds=ds, y=y), season_lengths=[24], contracts={"max_bad_rows": 0.2})
 
-    assert set(extraction.aside["expectation"]) == {"no_spikes"}
-    assert extraction.panel.y[~np.isnan(extraction.panel.y)].max() == 7
+    assert set(extraction.aside["expectation"]) == aside
+    assert extraction.panel.observed.sum() == len(y) - (20 if aside else 0)
     assert extraction.profile["level_ratio"].item() > 100
 
 
