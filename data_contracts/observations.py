@@ -88,6 +88,7 @@ ASIDE = {  # rows that are set aside: column, and how to call them
 }
 EXAMPLES = ("duplicates", "ended")
 LONGER = 1.5  # times the longest run of equal values so far: the series never stood still like that
+LEAST_KNOWN = 0.5  # share of the series whose sizes can tell that a unit changed
 FEW_EQUAL = 7  # equal values in a row that surprise nobody, whatever the frequency
 
 
@@ -165,9 +166,6 @@ def _derived(profile: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     )
 
 
-LEAST_KNOWN = 0.5  # share of the series whose sizes can tell that a unit changed
-
-
 def _change(batch: pd.DataFrame) -> "pd.Series[float]":
     """Share of the usual series that fell silent, or by which the new ones outnumber them."""
     usual = batch["usual_series"].clip(lower=1)
@@ -211,7 +209,7 @@ def _without(rule: str, verdict: Verdict) -> Verdict:
 
 
 def batch_contract(spec: Spec, facts: Mapping[str, object]) -> Contract:
-    """Rules about all series together; each of them stops the night.
+    """Rules about all series together.
 
     Args:
         spec: Where the thresholds are.
