@@ -9,8 +9,8 @@ from data_contracts.forecasts import INSTANT
 from data_contracts.versions import Migration
 from data_contracts.vocabulary import CHAMPION, CUTOFF, RUN_ID
 
-KEY = (CUTOFF, RUN_ID)
-PARTITION_BY = ()
+KEY: tuple[str, ...] = (CUTOFF, RUN_ID)
+PARTITION_BY: tuple[str, ...] = ()
 MIGRATIONS: tuple[Migration, ...] = ()
 SCHEMA = pa.schema(
     [

@@ -22,8 +22,8 @@ from data_contracts.vocabulary import (
 
 ROLE = "role"
 # A version that is trained again while in service is judged in two roles.
-KEY = (CUTOFF, MODEL_VERSION, ROLE, UNIQUE_ID, ORIGIN)
-PARTITION_BY = (CUTOFF_DATE,)
+KEY: tuple[str, ...] = (CUTOFF, MODEL_VERSION, ROLE, UNIQUE_ID, ORIGIN)
+PARTITION_BY: tuple[str, ...] = (CUTOFF_DATE,)
 MIGRATIONS: tuple[Migration, ...] = ()
 LOSSES = ("absolute_error", "scale", "pinball", "absolute_y", "covered", "error")
 SCHEMA = pa.schema(

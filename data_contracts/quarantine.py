@@ -16,8 +16,8 @@ EXPECTATION = "expectation"
 SCOPE = "scope"
 SERIES, ROWS = "series", "rows"
 # One expectation may be asked of several columns, and of several rows of a series.
-KEY = (CUTOFF, UNIQUE_ID, EXPECTATION, COLUMN, SCOPE, DS)
-PARTITION_BY = ()
+KEY: tuple[str, ...] = (CUTOFF, UNIQUE_ID, EXPECTATION, COLUMN, SCOPE, DS)
+PARTITION_BY: tuple[str, ...] = ()
 SCHEMA = pa.schema(
     [
         pa.field(CUTOFF, INSTANT, nullable=False),

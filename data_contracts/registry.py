@@ -14,8 +14,8 @@ KIND = "kind"
 SEQUENCE = "sequence"
 VERSION = "version"
 PROMOTION = "promotion"
-KEY = (KIND, SEQUENCE, MODEL_VERSION)
-PARTITION_BY = (KIND,)
+KEY: tuple[str, ...] = (KIND, SEQUENCE, MODEL_VERSION)
+PARTITION_BY: tuple[str, ...] = (KIND,)
 MIGRATIONS: tuple[Migration, ...] = ()
 SCHEMA = pa.schema(
     [

@@ -15,7 +15,7 @@ from tasks.progress import stage
 from tasks.promote import load_champion
 from tasks.tonight import rehearse
 from tasks.train import rehearse_challenger, starts_tonight
-from tasks.validate import assess_input, set_aside
+from tasks.validate import set_aside
 
 
 @flow(name="backtest")
@@ -44,7 +44,7 @@ def backtest(
     """
     tonight = rehearse(spec, as_of, models=models)
     known = extract(tonight)
-    contract = assess_input(tonight, known)
+    contract = known.judged(tonight.spec)
     contract.raise_if_critical()
     panel = set_aside(known.panel, contract)
 

@@ -47,16 +47,14 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
         The columns of `forecasts.schema`, sorted by series and time.
     """
     with stage("forecast"):
-        aside = np.isin(panel.unique_ids, list(contract.quarantined))
-        ended = np.isin(panel.unique_ids, contract.ended)
-        substitutes = aside & _servable(tonight.spec, panel)
+        by_model, by_baseline = _shares(tonight.spec, panel, contract)
         quality = BASELINE if service.role == BASELINE else CHAMPION
         parts = [
-            _rows(tonight, panel, np.flatnonzero(~aside & ~ended), service, quality),
+            _rows(tonight, panel, np.flatnonzero(by_model), service, quality),
             _rows(
                 tonight,
                 panel,
-                np.flatnonzero(substitutes),
+                np.flatnonzero(by_baseline),
                 baseline_of(tonight.spec),
                 SUBSTITUTED,
             ),
@@ -66,21 +64,20 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
 
 
 def served_series(spec: Spec, panel: Panel, contract: Verdict) -> list[str]:
-    """Names of the series that a batch must hold.
+    """Names of the series that a batch must hold."""
+    by_model, by_baseline = _shares(spec, panel, contract)
+    return [panel.unique_ids[k] for k in np.flatnonzero(by_model | by_baseline)]
 
-    All but those that are over, and those in quarantine whose history no substitute can be made
-    of.
+
+def _shares(spec: Spec, panel: Panel, contract: Verdict) -> tuple[Bools, Bools]:
+    """Which series the one in service forecasts, and which the baseline in its place.
+
+    Nobody forecasts those that are over, and those in quarantine whose history is shorter than the
+    short season that the baseline needs to vary.
     """
+    by_model = ~np.isin(panel.unique_ids, list(contract.unserved))
     aside = np.isin(panel.unique_ids, list(contract.quarantined))
-    ended = np.isin(panel.unique_ids, contract.ended)
-    served = ~ended & (~aside | _servable(spec, panel))
-    return [panel.unique_ids[k] for k in np.flatnonzero(served)]
-
-
-def _servable(spec: Spec, panel: Panel) -> Bools:
-    """Series with as much history as the baseline needs to vary: one short season."""
-    servable: Bools = panel.lengths >= spec.seasons[0]
-    return servable
+    return by_model, aside & (panel.lengths >= spec.seasons[0])
 
 
 def _rows(

@@ -10,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import quarantine
 from data_contracts.forecasts import validate_forecasts
-from data_contracts.observations import validate_observations
 from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.panel import Panel
@@ -32,7 +31,7 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
     It raises nothing: whether a broken contract stops the night is the caller's to say.
     """
     with stage("validate input"):
-        verdict = assess_input(tonight, known)
+        verdict = known.judged(tonight.spec)
         write_validation(tonight.warehouse, tonight.cutoff, verdict)
         if not verdict.critical:
             record_quarantine(
@@ -42,13 +41,6 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
                 run_id=tonight.run_id,
             )
     return verdict
-
-
-def assess_input(tonight: Tonight, known: Extraction) -> Verdict:
-    """Judge the observations; nothing is written."""
-    return validate_observations(
-        known.profile, known.batch, known.examples, tonight.spec, tonight.cutoff
-    )
 
 
 @task(

@@ -1,11 +1,15 @@
-"""What every test stands on: a known environment, and one Prefect backend for all flow tests."""
+"""What every test stands on: a known environment, one Prefect backend for all, panels."""
 
 import importlib
 import os
 import shutil
 import tempfile
 
+import numpy as np
 import pytest
+
+from data_contracts.frequency import Grid
+from models.panel import Panel
 
 # Prefect and TensorFlow read the environment when they are imported, so it is set before that.
 PREFECT_HOME = tempfile.mkdtemp(prefix="nightcast-tests-")
@@ -65,3 +69,31 @@ def prefect_backend():
 def _flow_tests_report_to_it(request):
     if request.node.get_closest_marker("flow"):
         request.getfixturevalue("prefect_backend")
+
+
+@pytest.fixture
+def make_panel():
+    """Build a panel without covariates from histories that all end at the same cutoff."""
+
+    def build(histories, *, horizon, cutoff_slot=1000, name="series-{:04d}"):
+        tail = np.full(horizon, np.nan, np.float32)
+        rows = [np.concatenate([np.asarray(y, np.float32), tail]) for y in histories]
+        y = np.concatenate(rows)
+        none = np.empty((len(y), 0), np.float32)
+        return Panel(
+            unique_ids=tuple(name.format(k) for k in range(len(rows))),
+            indptr=np.cumsum([0, *map(len, rows)]),
+            y=y,
+            observed=~np.isnan(y),
+            past=none,
+            known=none,
+            static=np.empty((len(rows), 0), np.str_),
+            past_names=(),
+            known_names=(),
+            static_names=(),
+            grid=Grid("h"),
+            cutoff_slot=cutoff_slot,
+            horizon=horizon,
+        )
+
+    return build

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_contracts.observations import validate_observations
 from data_contracts.spec import Spec, parse_spec
 from data_contracts.verdicts import Severity
 from data_contracts.vocabulary import DS, UNIQUE_ID, Y
@@ -227,9 +226,7 @@ def alarms(business: Business) -> Iterator[Counter[tuple[Severity, str]]]:
         for night in range(NIGHTS):
             as_of = ds[-1 - night * business.every] + step
             known = read_observations(spec, as_of)
-            verdict = validate_observations(
-                known.profile, known.batch, known.examples, spec, known.cutoff
-            )
+            verdict = known.judged(spec)
             yield Counter({(f.severity, f.expectation) for f in verdict.findings})
 
 

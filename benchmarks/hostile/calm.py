@@ -6,7 +6,6 @@ import pandas as pd
 import yaml
 
 from benchmarks.hostile.material import SAMPLE
-from data_contracts.observations import validate_observations
 from data_contracts.spec import Spec, parse_spec
 from data_contracts.verdicts import Severity
 from tasks.stores.observations import read_observations
@@ -24,9 +23,7 @@ def alarms(nights: int = NIGHTS) -> Counter[str]:
     for number in range(nights):
         as_of = (FIRST + pd.DateOffset(days=number)).tz_convert("UTC")
         known = read_observations(spec, as_of)
-        verdict = validate_observations(
-            known.profile, known.batch, known.examples, spec, known.cutoff
-        )
+        verdict = known.judged(spec)
         told = {f.expectation for f in verdict.findings if f.severity in ALARMS}
         spoke.update({f"{name} on {as_of:%Y-%m-%d}" for name in told})
     return spoke

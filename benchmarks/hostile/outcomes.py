@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks.hostile.material import PASSED, Case, Cut, write
 from data_contracts.errors import NightcastError
-from data_contracts.observations import validate_observations
 from data_contracts.spec import Spec
 from data_contracts.verdicts import Finding, Verdict
 from models.panel import Panel
@@ -61,9 +60,7 @@ def check(case: Case, spec: Spec) -> Outcome:
     """Read and judge what was written, as `nightcast check` does."""
     try:
         known = read_observations(spec, case.cut.as_of)
-        contract = validate_observations(
-            known.profile, known.batch, known.examples, spec, known.cutoff
-        )
+        contract = known.judged(spec)
     except NightcastError as error:
         return Outcome("refused", sentence=str(error))
     except Exception as error:  # whatever it is, a person would see a traceback

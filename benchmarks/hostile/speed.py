@@ -24,7 +24,6 @@ MANY_SERIES = Size(series=10_000, steps=8_760, seconds=20.0, gigabytes=4.0)
 OURS = """
 import json, resource, sys, time
 import pandas as pd
-from data_contracts.observations import validate_observations
 from data_contracts.spec import parse_spec
 import data_contracts.expectations
 from tasks.stores import observations, scatter
@@ -50,7 +49,7 @@ spec = parse_spec(dict(
 begun = time.perf_counter()
 known = observations.read_observations(spec, pd.Timestamp(sys.argv[2]))
 read = time.perf_counter()
-verdict = validate_observations(known.profile, known.batch, known.examples, spec, known.cutoff)
+verdict = known.judged(spec)
 ended = time.perf_counter()
 inside = spent["finish"] - spent["panel"] + spent["conflicts"]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

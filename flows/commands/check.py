@@ -10,7 +10,7 @@ from rich.table import Table
 from data_contracts.errors import RefusedError
 from data_contracts.history import Mark, Spell
 from data_contracts.moments import in_utc, parse_option
-from data_contracts.observations import check_severities, validate_observations
+from data_contracts.observations import check_severities
 from data_contracts.spec import Spec, load_spec
 from data_contracts.verdicts import Verdict
 from flows.console import OUT, TerminalReporter, print_json, shown
@@ -73,7 +73,7 @@ def _judge(spec: Spec, instant: "pd.Timestamp") -> Verdict:
     except RefusedError as refusal:
         return Verdict.of_refusal(refusal)
     with stage("validate"):
-        return validate_observations(known.profile, known.batch, known.examples, spec, known.cutoff)
+        return known.judged(spec)
 
 
 def _answer(spec: Spec, verdict: Verdict, seen: ContractView) -> dict[str, Any]:

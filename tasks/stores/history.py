@@ -8,10 +8,9 @@ from data_contracts.errors import VersionError
 from data_contracts.history import History, trace_nights
 from data_contracts.verdicts import Verdict
 from tasks.stores.runs import VALIDATION
-from tasks.stores.warehouse import Warehouse
+from tasks.stores.warehouse import NIGHT, Warehouse
 
 NIGHTS_READ = 60  # more than are shown, so that most things are known to have begun somewhere
-FOLDER = "%Y%m%dT%H%M"
 
 
 def read_history(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -> History:
@@ -50,7 +49,7 @@ def _nights_before(warehouse: Warehouse, cutoff: pd.Timestamp) -> list[pd.Timest
 def _cutoff(name: str) -> pd.Timestamp | None:
     """The cutoff that a folder is named after, None where it is none of ours."""
     try:
-        return pd.Timestamp(datetime.strptime(name, FOLDER).replace(tzinfo=UTC))
+        return pd.Timestamp(datetime.strptime(name, NIGHT).replace(tzinfo=UTC))
     except ValueError:
         return None
 

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
+from data_contracts.observations import validate_observations
 from data_contracts.spec import Spec
+from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.panel import Floats, Ints, Panel
 from tasks.stores.columns import Codes, Labels, floats, utc_microseconds
@@ -59,6 +61,10 @@ class Extraction:
     batch: pd.DataFrame
     examples: dict[str, str]
     aside: pd.DataFrame
+
+    def judged(self, spec: Spec) -> Verdict:
+        """The verdict of the contract of the observations."""
+        return validate_observations(self.profile, self.batch, self.examples, spec, self.cutoff)
 
     @property
     def cutoff(self) -> pd.Timestamp:

@@ -8,6 +8,7 @@ import pandas as pd
 from data_contracts.observations import BATCH_COLUMNS, COUNTED_ROWS, SERIES_COLUMNS
 from data_contracts.vocabulary import UNIQUE_ID
 from models.panel import Bools, Floats, Ints, Panel
+from tasks.stores.ragged import last_of_each
 from tasks.stores.recent import Doubles, Spans, compare_sizes, count_values, shifts
 
 BLOCK_ROWS = 1 << 17  # rows looked at together, few enough to stay in the cache
@@ -23,7 +24,7 @@ def profile_series(
     spans: Spans,
     *,
     context_length: int,
-    sizes: pd.DataFrame | None = None,
+    sizes: pd.DataFrame,
 ) -> pd.DataFrame:
     """One row per series that has rows, whether or not it made it into the panel.
 
@@ -51,7 +52,6 @@ def profile_series(
         first_ds=panel.grid.timestamps(parts["first_slot"]),
         last_ds=panel.grid.timestamps(parts["last_slot"]),
     )
-    sizes = sizes_of(panel, spans) if sizes is None else sizes
     profile = counts.set_index(UNIQUE_ID).join(described).join(sizes)
     profile = profile.fillna({"null_share": 1.0, "covered": 1.0} | dict.fromkeys(WHOLE, 0))
     profile = profile.astype(dict.fromkeys((*COUNTED_ROWS, *WHOLE), np.int64))
@@ -78,14 +78,14 @@ def profile_batch(
     Returns:
         `BATCH_COLUMNS`, which `data_contracts.observations` explains.
     """
-    sums = ("rows", "observed", *COUNTED_ROWS[2:])
+    sums, age = ("rows", "observed", *COUNTED_ROWS[2:]), int(profile["age"].min())
     row = {
         "series": len(profile),
         **{name: int(profile[name].sum()) for name in sums},
-        "age": int(profile["age"].min()),
+        "age": age,
         "longest_history": int(profile["history"].max()),
         "series_ending": int((profile["age"] > max_age).sum()),
-        **_traffic(panel, spans, age=int(profile["age"].min())),
+        **_traffic(panel, spans, age=age),
     }
     return pd.DataFrame([row], columns=list(BATCH_COLUMNS))
 
@@ -124,7 +124,7 @@ def _describe(panel: Panel, begin: int, end: int, spans: Spans) -> dict[str, np.
     """Columns that only need the panel, for one block of series."""
     rows = slice(panel.indptr[begin], panel.indptr[end])
     lengths = panel.lengths[begin:end]
-    history = _history_rows(lengths, panel.horizon)
+    history = ~last_of_each(lengths + panel.horizon, np.full_like(lengths, panel.horizon))
     y, observed = panel.y[rows][history], panel.observed[rows][history]
     ends = np.cumsum(lengths)
     starts = ends - lengths
@@ -198,12 +198,6 @@ def _covariate_spikes(panel: Panel, begin: int, end: int, spans: Spans) -> Doubl
             far = np.divide(outside, width, out=np.zeros(len(width)), where=width > 0)
             result = np.fmax(result, far)
     return result
-
-
-def _history_rows(lengths: Ints, horizon: int) -> Bools:
-    """Which rows of consecutive series lie at or before the cutoff."""
-    runs = np.column_stack([lengths, np.full_like(lengths, horizon)]).ravel()
-    return np.repeat(np.tile([True, False], len(lengths)), runs)
 
 
 def _moments(y: Floats, observed: Bools, starts: Ints) -> dict[str, np.ndarray]:

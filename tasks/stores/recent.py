@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.panel import Bools, Floats, Ints, Panel
+from tasks.stores.ragged import last_of_each
 
 Doubles = NDArray[np.float64]
 LEAST_VALUES = 6  # recent values that are not zero, without which nobody can tell their size
@@ -136,20 +137,14 @@ def shifts(y: Floats, observed: Bools, starts: Ints, season: int) -> Doubles:
     lengths = np.diff(starts, append=len(y))
     num_blocks = np.where(lengths // season > LEAST_BLOCKS, lengths // season, 0)
     whole = num_blocks * season  # steps at the end of each history
-    inside = _last_of_each(lengths, whole)
+    inside = last_of_each(lengths, whole)
     there = observed[inside].reshape(-1, season)
     count = there.sum(axis=1)
     total = np.where(there, y[inside].reshape(-1, season), 0).sum(axis=1, dtype=np.float64)
     levels = np.full((len(starts), num_blocks.max(initial=1)), np.nan)  # the last at the end
-    places = _last_of_each(np.full(len(starts), levels.shape[1]), num_blocks)
+    places = last_of_each(np.full(len(starts), levels.shape[1]), num_blocks)
     levels.ravel()[places] = total / np.where(2 * count > season, count, np.nan)
     return _shifts_of_levels(levels)
-
-
-def _last_of_each(lengths: Ints, wanted: Ints) -> Bools:
-    """Of runs of such lengths, one behind the other, the last so many of each."""
-    parts = np.column_stack([lengths - wanted, wanted]).ravel()
-    return np.repeat(np.tile([False, True], len(lengths)), parts)
 
 
 def _shifts_of_levels(levels: Doubles) -> Doubles:

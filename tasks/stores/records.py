@@ -41,35 +41,17 @@ class Occasion:
 
 def evaluations_table(warehouse: Warehouse) -> Table:
     """The table of losses."""
-    return Table(
-        warehouse.evaluations,
-        evaluations.SCHEMA,
-        evaluations.KEY,
-        evaluations.PARTITION_BY,
-        evaluations.MIGRATIONS,
-    )
+    return Table.of(warehouse.evaluations, evaluations)
 
 
 def decisions_table(warehouse: Warehouse) -> Table:
     """The table of decisions."""
-    return Table(
-        warehouse.decisions,
-        decisions.SCHEMA,
-        decisions.KEY,
-        decisions.PARTITION_BY,
-        decisions.MIGRATIONS,
-    )
+    return Table.of(warehouse.decisions, decisions)
 
 
 def quarantine_table(warehouse: Warehouse) -> Table:
     """The table of series and rows that were set aside."""
-    return Table(
-        warehouse.quarantine,
-        quarantine.SCHEMA,
-        quarantine.KEY,
-        quarantine.PARTITION_BY,
-        quarantine.MIGRATIONS,
-    )
+    return Table.of(warehouse.quarantine, quarantine)
 
 
 def record_evaluations(

@@ -289,13 +289,7 @@ def promote(
 
 def registry_table(warehouse: Warehouse) -> Table:
     """The table of versions and of the moves of the champion pointer."""
-    return Table(
-        warehouse.registry,
-        registry.SCHEMA,
-        registry.KEY,
-        registry.PARTITION_BY,
-        registry.MIGRATIONS,
-    )
+    return Table.of(warehouse.registry, registry)
 
 
 def _rows(row: dict[str, Any]) -> pa.Table:

@@ -11,6 +11,7 @@ from data_contracts.spec import Spec
 from models.panel import Bools, Floats, Ints, Panel
 from tasks.stores.columns import Codes, Labels, floats, utc_microseconds
 from tasks.stores.profile import blocks_of
+from tasks.stores.ragged import last_of_each
 from tasks.stores.vintages import Vintages
 
 NEVER = np.iinfo(np.int64).max
@@ -296,8 +297,7 @@ def _narrow(chosen: Choice, places: Ints, kept: Bools) -> tuple[Choice, Ints]:
 
 def rows_from(first: Ints, indptr: Ints) -> Bools:
     """Which rows of each series lie at or after its `first`, shape `(N,)`."""
-    edges = np.column_stack([first - indptr[:-1], indptr[1:] - first]).ravel()
-    return np.repeat(np.tile([False, True], len(first)), edges)
+    return last_of_each(np.diff(indptr), indptr[1:] - first)
 
 
 def _finite(column: pa.Array) -> Floats:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +15,15 @@ from data_contracts.versions import FIELD, Migration
 
 Value = str | int | date | pd.Timestamp
 Where = Mapping[str, Value | Sequence[str]]
+
+
+class TableContract(Protocol):
+    """What a module says of the table whose contract it is."""
+
+    SCHEMA: pa.Schema
+    KEY: tuple[str, ...]
+    PARTITION_BY: tuple[str, ...]
+    MIGRATIONS: tuple[Migration, ...]
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,11 @@ class Table:
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
     migrations: tuple[Migration, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, contract: TableContract) -> "Table":
+        """The table that keeps the contract of one module of `data_contracts`."""
+        return cls(path, contract.SCHEMA, contract.KEY, contract.PARTITION_BY, contract.MIGRATIONS)
 
     @property
     def version(self) -> int:

@@ -10,6 +10,8 @@ import pandas as pd
 from data_contracts.errors import SpecError
 from data_contracts.spec import Spec
 
+NIGHT = "%Y%m%dT%H%M"  # what the folder of a cutoff is called after, in UTC
+
 
 @dataclass(frozen=True)
 class Warehouse:
@@ -59,7 +61,7 @@ class Warehouse:
 
     def run(self, cutoff: pd.Timestamp) -> Path:
         """Stage markers, validation result and report of one cutoff."""
-        return self.root / "runs" / f"{cutoff.tz_convert('UTC'):%Y%m%dT%H%M}"
+        return self.root / "runs" / f"{cutoff.tz_convert('UTC'):{NIGHT}}"
 
 
 def warehouse_of(spec: Spec) -> Warehouse:

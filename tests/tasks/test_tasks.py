@@ -20,7 +20,7 @@ from tasks.stores.forecasts import read_batch
 from tasks.stores.observations import read_observations
 from tasks.stores.warehouse import open_warehouse
 from tasks.tonight import Tonight
-from tasks.validate import assess_input, set_aside, validate_output
+from tasks.validate import set_aside, validate_output
 
 AS_OF = pd.Timestamp("2024-03-31T06:00Z")  # the clocks of Berlin went forward five hours before
 HOURS = pd.date_range(AS_OF - pd.Timedelta(days=9), periods=9 * 24 + 6, freq="h", unit="us")
@@ -164,7 +164,7 @@ def spend_night(spec):
     now = pd.Timestamp.now("UTC").as_unit("us")
     tonight = Tonight(spec, open_warehouse(spec), AS_OF, cutoff, now, "run", 1)
     known = read_observations(spec, AS_OF)
-    contract = assess_input(tonight, known)
+    contract = known.judged(tonight.spec)
     contract.raise_if_critical()
     assert set_aside(known.panel, contract).num_series <= known.panel.num_series
     batch = forecast.fn(tonight, known.panel, baseline_of(spec), contract)

@@ -1,14 +1,13 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from data_contracts.frequency import Grid
 from data_contracts.observations import BATCH_COLUMNS, COUNTED_ROWS, SERIES_COLUMNS
-from models.panel import Panel
 from tasks.stores import profile as module
-from tasks.stores.profile import blocks_of, profile_batch, profile_series
+from tasks.stores.profile import blocks_of, profile_batch, profile_series, sizes_of
 from tasks.stores.recent import Spans
 
 HORIZON, CUTOFF = 3, 500
@@ -16,25 +15,9 @@ SPANS = Spans(recent=2, month=8, season=4)
 GAP = np.nan
 
 
-def build(histories):
-    rows = [np.r_[np.asarray(y, np.float32), np.full(HORIZON, GAP, np.float32)] for y in histories]
-    y = np.concatenate(rows)
-    none = np.empty((len(y), 0), np.float32)
-    return Panel(
-        unique_ids=tuple(f"s{k:03d}" for k in range(len(rows))),
-        indptr=np.cumsum([0, *map(len, rows)]),
-        y=y,
-        observed=~np.isnan(y),
-        past=none,
-        known=none,
-        static=np.empty((len(rows), 0), np.str_),
-        past_names=(),
-        known_names=(),
-        static_names=(),
-        grid=Grid("h"),
-        cutoff_slot=CUTOFF,
-        horizon=HORIZON,
-    )
+@pytest.fixture
+def build(make_panel):
+    return partial(make_panel, horizon=HORIZON, cutoff_slot=CUTOFF, name="s{:03d}")
 
 
 def counts_of(unique_ids):
@@ -44,7 +27,8 @@ def counts_of(unique_ids):
 
 def profile_of(panel, names=None, spans=SPANS, context_length=5):
     counts = counts_of(panel.unique_ids if names is None else names)
-    return profile_series(panel, counts, spans, context_length=context_length)
+    sizes = sizes_of(panel, spans)
+    return profile_series(panel, counts, spans, context_length=context_length, sizes=sizes)
 
 
 def described(y):
@@ -100,7 +84,7 @@ HISTORIES = [
 ]
 
 
-def check_against_loop(histories):
+def check_against_loop(build, histories):
     panel = build(histories)
     profile = profile_of(panel)
     for number, y in enumerate(histories):
@@ -113,22 +97,22 @@ def check_against_loop(histories):
 
 
 @pytest.mark.parametrize("histories", HISTORIES)
-def test_a_profile_is_what_a_loop_over_values_finds(histories):
-    check_against_loop(histories)
+def test_a_profile_is_what_a_loop_over_values_finds(build, histories):
+    check_against_loop(build, histories)
 
 
 @pytest.mark.parametrize("block_rows", [1, 40, 10_000])
-def test_a_profile_does_not_depend_on_the_size_of_blocks(monkeypatch, block_rows):
+def test_a_profile_does_not_depend_on_the_size_of_blocks(build, monkeypatch, block_rows):
     rng = np.random.default_rng(5)
     histories = [rng.integers(0, 3, size).astype(float) for size in rng.integers(1, 60, 30)]
     for y in histories:
         y[1:][rng.random(len(y) - 1) < 0.3] = GAP
     monkeypatch.setattr(module.blocks_of, "__defaults__", (block_rows,))
 
-    check_against_loop(histories)
+    check_against_loop(build, histories)
 
 
-def test_columns_are_those_of_the_contract():
+def test_columns_are_those_of_the_contract(build):
     panel = build([[1, 2], [3]])
     profile = profile_of(panel)
 
@@ -138,7 +122,7 @@ def test_columns_are_those_of_the_contract():
     assert profile["rows"].tolist() == [1, 1]
 
 
-def test_a_step_counts_as_ahead_where_all_that_is_known_ahead_is_there():
+def test_a_step_counts_as_ahead_where_all_that_is_known_ahead_is_there(build):
     panel = build([[1, 2], [3], [4, 5, 6]])
     known = np.zeros((len(panel.y), 2), np.float32)
     ends = panel.indptr[1:]
@@ -152,7 +136,7 @@ def test_a_step_counts_as_ahead_where_all_that_is_known_ahead_is_there():
     assert profile_of(panel)["ahead"].tolist() == 3 * [HORIZON]
 
 
-def test_the_covariate_that_lacks_most_of_the_context_is_what_is_told():
+def test_the_covariate_that_lacks_most_of_the_context_is_what_is_told(build):
     panel = build([[1, 2, 3, 4, 5, 6, 7], [1, 2]])
     past = np.zeros((len(panel.y), 2), np.float32)
     past[[3, 5, 6], 0] = GAP  # two steps before the cutoff, and another one
@@ -163,7 +147,7 @@ def test_the_covariate_that_lacks_most_of_the_context_is_what_is_told():
     assert profile["covariate_age"].tolist() == [2, 0]
 
 
-def test_a_covariate_that_was_never_there_is_as_old_as_the_context():
+def test_a_covariate_that_was_never_there_is_as_old_as_the_context(build):
     panel = build([[1, 2, 3, 4, 5, 6, 7], [1, 2]])
     past = np.full((len(panel.y), 1), GAP, np.float32)
     profile = profile_of(replace(panel, past=past))
@@ -173,7 +157,7 @@ def test_a_covariate_that_was_never_there_is_as_old_as_the_context():
 
 
 @pytest.mark.parametrize("role", ["past", "known"])
-def test_recent_covariates_are_measured_in_ranges_of_their_history(role):
+def test_recent_covariates_are_measured_in_ranges_of_their_history(build, role):
     panel = build([np.arange(12), np.arange(12), np.arange(12), np.arange(4)])
     values = np.zeros((len(panel.y), 2), np.float32)
     for series, (before, recent) in enumerate([(2, 7), (4, -10), (0, 9), (1, 99)]):
@@ -187,7 +171,7 @@ def test_recent_covariates_are_measured_in_ranges_of_their_history(role):
     assert profile["covariate_spike"].tolist() == [2.5, 2.5, 0, 0]
 
 
-def test_a_covariate_that_is_missing_is_not_far_off():
+def test_a_covariate_that_is_missing_is_not_far_off(build):
     panel = build([np.arange(12)])
     past = np.full((len(panel.y), 1), GAP, np.float32)
 
@@ -205,11 +189,11 @@ def test_a_covariate_that_is_missing_is_not_far_off():
     ],
     ids=["new", "new and missing", "long known", "none", "a short history"],
 )
-def test_fractions_are_new_where_a_month_of_whole_numbers_came_before(y, fractions):
+def test_fractions_are_new_where_a_month_of_whole_numbers_came_before(build, y, fractions):
     assert profile_of(build([y]))["fractions"].tolist() == [fractions]
 
 
-def test_a_series_that_was_never_observed_has_no_age_and_no_values():
+def test_a_series_that_was_never_observed_has_no_age_and_no_values(build):
     profile = profile_of(build([[1, 2]]), ["never", "s000"])
     never = profile.iloc[0]
 
@@ -218,7 +202,7 @@ def test_a_series_that_was_never_observed_has_no_age_and_no_values():
     assert never[["first_ds", "last_ds", "age", "min", "mean"]].isna().all()
 
 
-def test_a_batch_sums_its_series_and_takes_the_freshest():
+def test_a_batch_sums_its_series_and_takes_the_freshest(build):
     panel = build([[1, 2, 3, GAP, GAP, GAP], [1, GAP], [1, 2]])
     profile = profile_of(panel, ["empty", *panel.unique_ids])
     batch = profile_batch(profile, panel, SPANS, max_age=2)

@@ -1,8 +1,8 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
-from data_contracts.frequency import Grid
-from models.panel import Panel
 from tasks.stores import recent as module
 from tasks.stores.recent import LEAST_BLOCKS, Spans, compare_sizes, count_values, shifts
 
@@ -11,25 +11,9 @@ DAYS = Spans(recent=24, month=96, season=48)
 GAP = np.nan
 
 
-def build(histories):
-    rows = [np.r_[np.asarray(y, np.float32), np.full(HORIZON, GAP, np.float32)] for y in histories]
-    y = np.concatenate(rows)
-    none = np.empty((len(y), 0), np.float32)
-    return Panel(
-        unique_ids=tuple(f"s{k}" for k in range(len(rows))),
-        indptr=np.cumsum([0, *map(len, rows)]),
-        y=y,
-        observed=~np.isnan(y),
-        past=none,
-        known=none,
-        static=np.empty((len(rows), 0), np.str_),
-        past_names=(),
-        known_names=(),
-        static_names=(),
-        grid=Grid("h"),
-        cutoff_slot=CUTOFF,
-        horizon=HORIZON,
-    )
+@pytest.fixture
+def build(make_panel):
+    return partial(make_panel, horizon=HORIZON, cutoff_slot=CUTOFF, name="s{}")
 
 
 def size(values):
@@ -41,7 +25,7 @@ def size(values):
     return found[middle] if len(found) % 2 else (found[middle - 1] + found[middle]) / 2
 
 
-def test_sizes_are_what_a_loop_over_values_finds():
+def test_sizes_are_what_a_loop_over_values_finds(build):
     rng = np.random.default_rng(3)
     histories = [np.rint(rng.normal(0, 2, length)) for length in (5, 23, 24, 30, 119, 120, 300)]
     for y in histories:
@@ -56,7 +40,7 @@ def test_sizes_are_what_a_loop_over_values_finds():
         assert found["level_ratio"][series] == pytest.approx(ratio, nan_ok=True)
 
 
-def test_sizes_do_not_depend_on_how_many_series_are_looked_at_together(monkeypatch):
+def test_sizes_do_not_depend_on_how_many_series_are_looked_at_together(build, monkeypatch):
     panel = build([np.arange(1.0, length) for length in (200, 90, 150)])
     together = compare_sizes(panel, DAYS)
     monkeypatch.setattr(module, "CELLS_AT_ONCE", 1)
@@ -65,20 +49,20 @@ def test_sizes_do_not_depend_on_how_many_series_are_looked_at_together(monkeypat
 
 
 @pytest.mark.parametrize("factor", [1000, 0.001, 60, -24])
-def test_another_unit_shows_in_the_sizes_on_its_first_day(factor):
+def test_another_unit_shows_in_the_sizes_on_its_first_day(build, factor):
     y = 20 + np.sin(np.arange(240))
     y[-24:] *= factor
     ratio = compare_sizes(build([y]), DAYS)["level_ratio"][0]
     assert ratio == pytest.approx(max(abs(factor), 1 / abs(factor)), rel=0.05)
 
 
-def test_an_hour_without_anything_and_an_extreme_do_not_change_the_size():
+def test_an_hour_without_anything_and_an_extreme_do_not_change_the_size(build):
     y = np.full(240, 7.0)
     y[-24:-10], y[-1] = 0, 1e6
     assert compare_sizes(build([y]), DAYS)["level_ratio"][0] == 1
 
 
-def test_a_season_that_was_seen_before_is_no_new_level():
+def test_a_season_that_was_seen_before_is_no_new_level(build):
     year = np.r_[np.full(240, 5.0), np.full(48, 90.0), np.full(240, 5.0)]
     again = np.r_[year, np.full(24, 100.0)]
     beyond = np.r_[year, np.full(24, 200.0)]
@@ -87,7 +71,7 @@ def test_a_season_that_was_seen_before_is_no_new_level():
     assert ratios == pytest.approx([100 / 90, 40, 20])
 
 
-def test_values_are_counted_at_the_same_phase_of_earlier_seasons():
+def test_values_are_counted_at_the_same_phase_of_earlier_seasons(build):
     whole = np.ones(240)
     half = whole.copy()
     half[-12:] = GAP
@@ -98,7 +82,7 @@ def test_values_are_counted_at_the_same_phase_of_earlier_seasons():
     assert earlier.tolist() == [[24, 24], [24, 24], [0, 0]]
 
 
-def test_what_is_late_for_all_is_not_missing():
+def test_what_is_late_for_all_is_not_missing(build):
     y = np.ones(240)
     y[-30:] = GAP
     recent, earlier = count_values(build([y, y]), DAYS, age=30)
@@ -106,14 +90,14 @@ def test_what_is_late_for_all_is_not_missing():
     assert earlier.tolist() == [[24, 24], [24, 24]]
 
 
-def test_no_earlier_steps_are_looked_at_than_the_longest_history_has():
+def test_no_earlier_steps_are_looked_at_than_the_longest_history_has(build):
     y = np.ones(24 + 48 + 10)  # of which the last ten are late, so that one season lacks as many
     y[-20:] = GAP
     _, earlier = count_values(build([y]), DAYS, age=20)
     assert earlier.shape == (1, 0)
 
 
-def test_a_short_history_has_no_earlier_values():
+def test_a_short_history_has_no_earlier_values(build):
     recent, earlier = count_values(build([np.ones(30)]), DAYS, age=0)
     assert recent.tolist() == [24]
     assert earlier.shape == (1, 0)
