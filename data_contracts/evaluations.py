@@ -1,9 +1,13 @@
-"""Contract of `evaluations.delta`: one row per version, series and origin that the gate judged.
+"""Contract of `evaluations.delta`: a row per version, series, origin and lead that the gate judged.
 
-Losses are means over the observed steps of a forecast, in the unit of `y`: `absolute_error` of the
-median, `pinball` twice the pinball loss averaged over levels, `absolute_y`, `error` median minus
-actual, `covered` the share of actuals in the widest interval. `scale` is the mean absolute error
-of the seasonal naive in sample, before the origin. All are null where nothing was observed.
+Losses are those of one observed step, in the unit of `y`: `absolute_error` of the median, `pinball`
+twice the pinball loss averaged over levels, `absolute_y`, `error` median minus actual, `covered`
+whether the actual is in the widest interval. `scale` is the mean absolute error of the seasonal
+naive in sample, before the origin, so that the mean of `absolute_error / scale` is MASE, the sum of
+`pinball` over that of `absolute_y` WQL, the mean of `covered` coverage, and the sum of `error` over
+that of `absolute_y` the bias. Steps that were not observed have no row; what is not finite is null.
+
+Rows with the lead 0 are from before version 2: means over the observed `steps` of all leads.
 """
 
 import pyarrow as pa
@@ -13,6 +17,7 @@ from data_contracts.versions import Migration
 from data_contracts.vocabulary import (
     CUTOFF,
     CUTOFF_DATE,
+    LEAD,
     MODEL,
     MODEL_VERSION,
     ORIGIN,
@@ -22,9 +27,8 @@ from data_contracts.vocabulary import (
 
 ROLE = "role"
 # A version that is trained again while in service is judged in two roles.
-KEY: tuple[str, ...] = (CUTOFF, MODEL_VERSION, ROLE, UNIQUE_ID, ORIGIN)
+KEY: tuple[str, ...] = (CUTOFF, MODEL_VERSION, ROLE, UNIQUE_ID, ORIGIN, LEAD)
 PARTITION_BY: tuple[str, ...] = (CUTOFF_DATE,)
-MIGRATIONS: tuple[Migration, ...] = ()
 LOSSES = ("absolute_error", "scale", "pinball", "absolute_y", "covered", "error")
 SCHEMA = pa.schema(
     [
@@ -35,8 +39,17 @@ SCHEMA = pa.schema(
         pa.field(ROLE, pa.string(), nullable=False),
         pa.field(UNIQUE_ID, pa.string(), nullable=False),
         pa.field(ORIGIN, INSTANT, nullable=False),
+        pa.field(LEAD, pa.int32(), nullable=False),
         pa.field("steps", pa.int32(), nullable=False),
-        *(pa.field(loss, pa.float64()) for loss in LOSSES),
+        *(pa.field(loss, pa.float32()) for loss in LOSSES),
         pa.field(RUN_ID, pa.string(), nullable=False),
     ]
 )
+
+
+def tell_leads(rows: pa.Table) -> pa.Table:
+    """Version 1 to 2: `lead` is new; until then a row was the mean over all leads of a window."""
+    return rows.append_column(LEAD, pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows))
+
+
+MIGRATIONS: tuple[Migration, ...] = (tell_leads,)

@@ -1,8 +1,8 @@
 """Evaluation: every contender forecasts the same windows, and its losses are kept one by one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,54 @@ from models.scores import Doubles
 from models.windows import gather
 
 BATCH_SIZE = 1024  # windows forecast at once
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """What one contender forecast from every origin, and what came: `S` series, `O` origins.
+
+    Attributes:
+        unique_ids: Names of the series, `S` of them.
+        origins: Slots from which the forecasts started, ascending, shape `(O,)`, int64.
+        quantile_levels: Levels of the last axis of `quantiles`, ascending, `Q` of them.
+        quantiles: In the unit of the target, shape `(S, O, H, Q)`, float32.
+        target: What came; NaN where it was not observed, and in the windows of which the forecast
+            could know nothing, shape `(S, O, H)`, float32.
+        scale: `scores.seasonal_error` of the history up to the origin, shape `(S, O)`, float64.
+    """
+
+    unique_ids: tuple[str, ...]
+    origins: Ints
+    quantile_levels: tuple[float, ...]
+    quantiles: Floats
+    target: Floats
+    scale: Doubles
+
+    @property
+    def horizon(self) -> int:
+        """Steps that one forecast covers, `H`."""
+        return int(self.target.shape[2])
+
+
+@dataclass(frozen=True, eq=False)
+class LeadLosses:
+    """How one contender did at every step of every window.
+
+    All of shape `(S, O, H)`, float32, NaN where the target was not observed.
+
+    Attributes:
+        absolute_error: |y - q50|.
+        pinball: `scores.pinball`.
+        absolute_y: |y|.
+        covered: Whether the target was inside the widest central interval, 0 or 1.
+        error: q50 - y.
+    """
+
+    absolute_error: Floats
+    pinball: Floats
+    absolute_y: Floats
+    covered: Floats
+    error: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +84,7 @@ class Losses:
         absolute_y: Mean of |y|, shape `(S, O)`, float64.
         covered: Share of targets inside the widest central interval, shape `(S, O)`, float64.
         error: Mean of q50 - y, shape `(S, O)`, float64.
+        leads: The same step by step, None where only means are known.
     """
 
     unique_ids: tuple[str, ...]
@@ -49,6 +98,10 @@ class Losses:
     absolute_y: Doubles
     covered: Doubles
     error: Doubles
+    leads: LeadLosses | None = None
+
+
+_MEASURES = tuple(field.name for field in fields(LeadLosses))
 
 
 class Summary(NamedTuple):
@@ -83,6 +136,26 @@ def evaluate(
 ) -> Losses:
     """Forecast every series from every origin and compare with what came.
 
+    Arguments and errors are those of `forecast_origins`.
+    """
+    return losses_of(
+        forecast_origins(
+            forecaster, panel, series, origins, season_length=season_length, progress=progress
+        )
+    )
+
+
+def forecast_origins(
+    forecaster: Forecaster,
+    panel: Panel,
+    series: Ints,
+    origins: Ints,
+    *,
+    season_length: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Forecasts:
+    """Forecast every series from every origin.
+
     Args:
         forecaster: Who forecasts; its horizon is at most the panel's.
         panel: Where histories and targets are.
@@ -97,24 +170,50 @@ def evaluate(
     _refuse_seen(forecaster, origins)
     of_series = np.repeat(series, len(origins))  # (B,), B = S * O
     of_origin = np.tile(origins, len(series))
-    table = np.full((6, len(of_series)), np.nan)
-    for begin in range(0, len(of_series), BATCH_SIZE):
-        batch = slice(begin, begin + BATCH_SIZE)
-        table[:, batch] = _score(forecaster, panel, of_series[batch], of_origin[batch])
+    horizon, num_windows = forecaster.horizon, len(of_series)
+    levels = forecaster.quantile_levels
+    quantiles = np.empty((num_windows, horizon, len(levels)), np.float32)
+    target = np.empty((num_windows, horizon), np.float32)
+    for batch in _batches(num_windows):
+        window = of_series[batch], of_origin[batch]
+        quantiles[batch] = forecaster.predict(panel, *window)
+        target[batch] = gather(panel, *window, context_length=0, horizon=horizon).target
         if progress is not None:
-            progress(min(begin + BATCH_SIZE, len(of_series)), len(of_series))
+            progress(min(batch.stop, num_windows), num_windows)
     scale, any_history = seasonal_errors(panel, series, origins, season_length=season_length)
-    known = np.where(any_history, table.reshape(6, *scale.shape), np.nan)
-    steps, *means = known
-    return Losses(
+    target[~any_history.ravel()] = np.nan
+    shape = (len(series), len(origins), horizon)
+    return Forecasts(
         tuple(panel.unique_ids[k] for k in series),
         origins,
-        forecaster.horizon,
-        forecaster.quantile_levels,
-        np.nan_to_num(steps).astype(np.int64),
-        means[0],
+        levels,
+        quantiles.reshape(*shape, len(levels)),
+        target.reshape(shape),
         scale,
-        *means[1:],
+    )
+
+
+def losses_of(forecasts: Forecasts) -> Losses:
+    """Compare forecasts with what came."""
+    shape = forecasts.target.shape
+    target = forecasts.target.reshape(-1, shape[2])  # (B, H)
+    quantiles = forecasts.quantiles.reshape(*target.shape, len(forecasts.quantile_levels))
+    of_leads = np.empty((len(_MEASURES), *target.shape), np.float32)
+    means = np.empty((len(_MEASURES), len(target)))
+    for batch in _batches(len(target)):
+        y = target[batch].astype(np.float64)
+        losses = _step_losses(y, quantiles[batch], forecasts.quantile_levels)
+        of_leads[:, batch] = losses
+        means[:, batch] = [scores.observed_mean(each, ~np.isnan(y)) for each in losses]
+    return Losses(
+        forecasts.unique_ids,
+        forecasts.origins,
+        forecasts.horizon,
+        forecasts.quantile_levels,
+        steps=(~np.isnan(forecasts.target)).sum(axis=2),
+        scale=forecasts.scale,
+        leads=LeadLosses(**_named(of_leads.reshape(len(_MEASURES), *shape))),
+        **_named(means.reshape(len(_MEASURES), *shape[:2])),
     )
 
 
@@ -175,27 +274,24 @@ def _refuse_seen(forecaster: Forecaster, origins: Ints) -> None:
         )
 
 
-def _score(forecaster: Forecaster, panel: Panel, series: Ints, origins: Ints) -> Doubles:
-    """Steps and the five means of `Losses` of one batch, shape `(6, B)`."""
-    quantiles = forecaster.predict(panel, series, origins)  # (B, H, Q)
-    target = gather(panel, series, origins, context_length=0, horizon=forecaster.horizon).target
-    return _window_losses(target.astype(np.float64), quantiles, forecaster.quantile_levels)
-
-
-def _window_losses(target: Doubles, quantiles: Floats, levels: tuple[float, ...]) -> Doubles:
-    observed = ~np.isnan(target)
+def _step_losses(y: Doubles, quantiles: Floats, levels: tuple[float, ...]) -> Doubles:
+    """The measures of `LeadLosses` in their order, NaN where not observed, shape `(5, B, H)`."""
     low, high = scores.central_interval(levels)
-    error = quantiles[..., levels.index(0.5)] - target  # (B, H)
-    inside = (quantiles[..., low] <= target) & (target <= quantiles[..., high])
-    of_steps = (
-        np.abs(error),
-        scores.pinball(target, quantiles, levels=levels),
-        np.abs(target),
-        inside,
-        error,
-    )
-    means = [scores.observed_mean(values, observed) for values in of_steps]
-    return np.stack([observed.sum(axis=-1), *means])
+    error = quantiles[..., levels.index(0.5)] - y  # (B, H)
+    inside = (quantiles[..., low] <= y) & (y <= quantiles[..., high])
+    pinball = scores.pinball(y, quantiles, levels=levels)
+    losses = np.stack([np.abs(error), pinball, np.abs(y), inside, error])
+    losses[:, np.isnan(y)] = np.nan
+    return losses
+
+
+def _named(measures: Any) -> dict[str, Any]:
+    return dict(zip(_MEASURES, measures, strict=True))
+
+
+def _batches(num_windows: int) -> Iterator[slice]:
+    for begin in range(0, num_windows, BATCH_SIZE):
+        yield slice(begin, begin + BATCH_SIZE)
 
 
 def _running_error(y: Floats, lag: int) -> Doubles:

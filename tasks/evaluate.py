@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import RefusedError
 from data_contracts.evaluations import ROLE
 from data_contracts.night import Score
-from data_contracts.vocabulary import MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
+from data_contracts.vocabulary import LEAD, MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
 from models.evaluation import Losses, evaluate, summary
 from models.origins import evaluation_origins
 from models.panel import Ints, Panel
@@ -19,8 +19,6 @@ from tasks.contenders import CHALLENGER, Contender
 from tasks.progress import Step, stage
 from tasks.stores.records import record_evaluations
 from tasks.tonight import Tonight
-
-MEASURES = ("steps", "absolute_error", "scale", "pinball", "absolute_y", "covered", "error")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +91,11 @@ def evaluate_contenders(
     """
     with stage("evaluate") as step:
         entries = judge(tonight, panel, contenders, origins, step=step)
-        rows = pa.concat_tables([_rows(entry, panel) for entry in entries])
-        record_evaluations(tonight.warehouse, rows, cutoff=tonight.cutoff, run_id=tonight.run_id)
+        for entry in entries:  # one at a time: ten thousand series make millions of rows
+            rows = loss_rows(entry, panel)
+            record_evaluations(
+                tonight.warehouse, rows, cutoff=tonight.cutoff, run_id=tonight.run_id
+            )
     return entries
 
 
@@ -122,21 +123,32 @@ def _part(step: Step, number: int, count: int, note: str) -> Callable[[int, int]
     return lambda done, total: step(number + done / total, count, note)
 
 
-def _rows(entry: Entry, panel: Panel) -> pa.Table:
-    """Losses as rows of `evaluations.delta`, one per series and origin."""
+def loss_rows(entry: Entry, panel: Panel) -> pa.Table:
+    """Losses as rows of `evaluations.delta`, one per observed step, in the order of its key.
+
+    A loss that is not finite becomes null: the gate has read it by then, and says so.
+    """
     losses, contender = entry.losses, entry.contender
-    num_series, num_origins = losses.steps.shape
-    origins = panel.grid.timestamps(losses.origins)
-    size = num_series * num_origins
+    if losses.leads is None:
+        raise ValueError("Expected losses by lead, got means over windows.")
+    series, origin, lead = np.nonzero(~np.isnan(losses.leads.absolute_y))
+    instants = panel.grid.timestamps(losses.origins).to_numpy()
+    measured = {name: values[series, origin, lead] for name, values in vars(losses.leads).items()}
+    measured["scale"] = losses.scale[series, origin].astype(np.float32)
     return pa.table(
         {
-            MODEL_VERSION: pa.repeat(contender.version, size),
-            MODEL: pa.repeat(contender.name, size),
-            ROLE: pa.repeat(contender.role, size),
-            UNIQUE_ID: np.repeat(np.array(losses.unique_ids, dtype=object), num_origins),
-            ORIGIN: pa.array(np.tile(origins.to_numpy(), num_series)).cast(
-                pa.timestamp("us", tz="UTC")
+            MODEL_VERSION: pa.repeat(contender.version, len(lead)),
+            MODEL: pa.repeat(contender.name, len(lead)),
+            ROLE: pa.repeat(contender.role, len(lead)),
+            UNIQUE_ID: pa.DictionaryArray.from_arrays(
+                series.astype(np.int32), pa.array(losses.unique_ids)
             ),
-            **{name: getattr(losses, name).ravel() for name in MEASURES},
+            ORIGIN: pa.array(instants[origin]).cast(pa.timestamp("us", tz="UTC")),
+            LEAD: (lead + 1).astype(np.int32),
+            "steps": np.ones(len(lead), np.int32),
+            **{
+                name: np.where(np.isfinite(values), values, np.float32(np.nan))
+                for name, values in measured.items()
+            },
         }
     )

@@ -70,6 +70,15 @@ def test_losses_answer_to_a_loop(losses, naive, panel, origins):
             assert getattr(losses, name)[row, column] == pytest.approx(value), name
 
 
+def test_the_losses_of_a_window_are_the_means_of_its_steps(losses):
+    with np.errstate(invalid="ignore"):
+        for name, of_steps in vars(losses.leads).items():
+            seen = ~np.isnan(of_steps)
+            mean = np.where(seen, of_steps, 0).sum(axis=2) / seen.sum(axis=2)
+            np.testing.assert_allclose(getattr(losses, name), mean, rtol=1e-6)
+            assert (seen.sum(axis=2) == losses.steps).all()
+
+
 def test_the_scale_of_every_origin_is_that_of_its_own_history(losses, panel, origins):
     for place, history, _ in windows(panel, origins):
         scale = scores.seasonal_error(history, season_length=6)
@@ -143,8 +152,10 @@ def test_the_size_of_a_batch_changes_nothing(losses, naive, panel, origins, monk
         progress=lambda done, total: calls.append((done, total)),
     )
 
-    for field in fields(losses):
-        np.testing.assert_array_equal(getattr(again, field.name), getattr(losses, field.name))
+    for name in (field.name for field in fields(losses) if field.name != "leads"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(losses, name))
+    for name, values in vars(losses.leads).items():
+        np.testing.assert_array_equal(getattr(again.leads, name), values)
     assert calls == [(5, 24), (10, 24), (15, 24), (20, 24), (24, 24)]
 
 

@@ -55,11 +55,14 @@ def test_losses_are_kept_once_per_night_however_often_it_is_run(tonight_of, walk
         entries = evaluate_contenders.fn(tonight, walks, contenders, origins)
 
     kept = read_table(evaluations_table(tonight.warehouse)).to_pandas()
-    assert len(kept) == 3 * 3 * 14
+    assert len(kept) == 3 * 3 * 14 * tonight.spec.horizon
     assert set(kept["run_id"]) == {"again"}
-    of_champion = kept[kept["role"] == "champion"].sort_values(["unique_id", "origin"])
+    of_champion = kept[kept["role"] == "champion"].sort_values(["unique_id", "origin", "lead"])
     losses = entries[1].losses
-    np.testing.assert_array_equal(of_champion["pinball"], losses.pinball.ravel())
+    np.testing.assert_array_equal(of_champion["pinball"], losses.leads.pinball.ravel())
+    np.testing.assert_array_equal(
+        of_champion["scale"], losses.scale.astype(np.float32).repeat(tonight.spec.horizon)
+    )
     assert set(of_champion["origin"]) == set(walks.grid.timestamps(origins))
 
 

@@ -18,6 +18,7 @@ from tasks.stores.records import (
     record_evaluations,
     record_quarantine,
 )
+from tasks.stores.table import stamped
 from tasks.stores.warehouse import Warehouse
 
 NIGHT = pd.Timestamp("2013-10-15T03:00Z")
@@ -45,7 +46,8 @@ def losses(version, *, role="challenger", origins=2, error=1.0):
             "role": role,
             "unique_id": series,
             "origin": NIGHT - pd.Timedelta(days=days),
-            "steps": 24,
+            "lead": 1,
+            "steps": 1,
             **dict.fromkeys(evaluations.LOSSES, error),
         }
         for series in ("JFK-B6", "LGA-DL")
@@ -118,6 +120,28 @@ def test_a_loss_of_nothing_observed_is_null(warehouse):
     record_evaluations(warehouse, losses("v1", error=float("nan")), cutoff=NIGHT, run_id="a")
     stored = read_table(evaluations_table(warehouse))
     assert all(stored[name].null_count == 4 for name in evaluations.LOSSES)
+
+
+def test_losses_of_the_version_before_leads_are_kept_as_means_over_all_of_them(warehouse):
+    night = {"cutoff_date": NIGHT.date(), "cutoff": NIGHT, "run_id": "a"}
+    before = stamped(losses("v1").drop_columns("lead"), night)
+    names = [name for name in evaluations.SCHEMA.names if name != "lead"]
+    doubles = pa.schema(
+        [
+            pa.field(name, pa.float64()) if name in evaluations.LOSSES else field
+            for name, field in ((name, evaluations.SCHEMA.field(name)) for name in names)
+        ]
+    )
+    write_deltalake(
+        warehouse.evaluations, before.select(names).cast(doubles), partition_by=["cutoff_date"]
+    )
+
+    record_evaluations(warehouse, losses("v2"), cutoff=NEXT, run_id="b")
+
+    stored = read_table(evaluations_table(warehouse)).to_pylist()
+    assert sorted((row["model_version"], row["lead"]) for row in stored) == [
+        ("v1", 0), ("v1", 0), ("v1", 0), ("v1", 0), ("v2", 1), ("v2", 1), ("v2", 1), ("v2", 1),
+    ]  # fmt: skip
 
 
 def test_a_night_without_evaluation_changes_no_losses(warehouse):
