@@ -51,6 +51,7 @@ class Decision(Record):
         previous: Version in service before it.
         origins: Number of unseen origins that were judged.
         numbers: What it was decided from, such as `attention_lstm.gain_over_champion`.
+        judged: Versions of the challengers that the gate had a verdict on.
     """
 
     outcome: Literal["promoted", "kept", "blocked", "baseline", "fallback"]
@@ -59,6 +60,7 @@ class Decision(Record):
     previous: str | None
     origins: int
     numbers: dict[str, float] = {}
+    judged: tuple[str, ...] = ()
 
 
 class Stage(Record):
@@ -81,10 +83,11 @@ class Night(Record):
         warnings: Sentences of the contracts that did not stop anything, rows set aside included.
         training: Why networks were or were not trained tonight, one sentence.
         version: Of the Delta table after the commit.
-        schema_version: Of this record as JSON; 2 since a decision may be a fallback.
+        schema_version: Of this record as JSON; 2 since a decision may be a fallback, 3 since it
+            names whom it judged.
     """
 
-    schema_version: int = 2
+    schema_version: int = 3
     name: str
     spec_digest: str
     code_version: str

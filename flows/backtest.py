@@ -8,7 +8,7 @@ from datetime import datetime
 from prefect import flow
 
 from data_contracts.night import Score
-from tasks.contenders import line_up
+from tasks.contenders import in_service
 from tasks.evaluate import judge, rolling_origins
 from tasks.extract import extract
 from tasks.progress import stage
@@ -55,7 +55,7 @@ def backtest(
         rehearse_challenger(tonight, network, panel, train_until=int(slots[0]), start=start)
         for network, start in starts.items()
     ]
-    contenders = line_up(tonight.spec, champion, challengers)
+    contenders = [*in_service(tonight.spec, champion), *challengers]
     with stage("evaluate") as step:
         entries = judge(tonight, panel, contenders, slots, step=step)
     return [entry.score for entry in entries]

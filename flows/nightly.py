@@ -15,7 +15,8 @@ from data_contracts.errors import SpecError
 from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
-from tasks.contenders import line_up
+from tasks.challengers import challengers_tonight
+from tasks.contenders import in_service
 from tasks.evaluate import evaluate_contenders, unseen_origins
 from tasks.extract import extract
 from tasks.forecast import forecast
@@ -74,10 +75,12 @@ def nightly(
 
     before = load_champion(tonight)
     origins = unseen_origins(tonight, panel, before.champion)
+    seated = in_service(tonight.spec, before.champion)
+    entries = evaluate_contenders(tonight, panel, seated, origins)
     due = training_tonight(tonight, before, origins, asked=train)
     trained = train_challengers(tonight, due, source, origins)
-    contenders = line_up(tonight.spec, before.champion, trained.challengers)
-    entries = evaluate_contenders(tonight, panel, contenders, origins)
+    rivals = challengers_tonight(tonight, before, trained.challengers, origins)
+    entries += evaluate_contenders(tonight, panel, rivals, origins)
     service, decision = promote(tonight, before, entries)
 
     batch = forecast(tonight, known.panel, service, contract)

@@ -87,13 +87,6 @@ def baseline_of(spec: Spec) -> Contender:
     return Contender(forecaster=forecaster, role=BASELINE, version=forecaster.name)
 
 
-def line_up(
-    spec: Spec, champion: Contender | None, challengers: list[Contender]
-) -> list[Contender]:
-    """Everyone who is judged tonight: the baseline, the champion, and who wants to replace it.
-
-    A challenger that is the champion already (a night that is run again) takes part once.
-    """
-    seated = [baseline_of(spec)] + ([champion] if champion else [])
-    versions = {contender.version for contender in seated}
-    return seated + [rival for rival in challengers if rival.version not in versions]
+def in_service(spec: Spec, champion: Contender | None) -> list[Contender]:
+    """Whom a challenger has to beat: the baseline, and the champion where there is one."""
+    return [baseline_of(spec)] + ([champion] if champion else [])

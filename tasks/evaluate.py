@@ -89,7 +89,10 @@ def evaluate_contenders(
         contenders: Who takes part; a version takes part once.
         origins: Slots from which forecasts start, none of which a contender has learned from.
     """
-    with stage("evaluate") as step:
+    if not contenders:
+        return []
+    fresh = all(contender.role == CHALLENGER for contender in contenders)
+    with stage("evaluate challengers" if fresh else "evaluate") as step:
         entries = judge(tonight, panel, contenders, origins, step=step)
         for entry in entries:  # one at a time: ten thousand series make millions of rows
             rows = loss_rows(entry, panel)

@@ -96,7 +96,7 @@ def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Co
     with stage("promote"):
         verdict = _judge(tonight, entries)
         contender = _chosen(verdict, entries)
-        decision = _decision(verdict, contender, before)
+        decision = _decision(verdict, contender, before, judged=_judged(verdict, entries))
         if verdict.outcome == "promoted":
             registry.promote(
                 tonight.warehouse,
@@ -149,7 +149,7 @@ def _give_back(tonight: Tonight, version: str, previous: str, reason: str) -> st
 
 def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:
     spec = tonight.spec
-    challengers = {e.contender.name: e.losses for e in entries if e.contender.role == CHALLENGER}
+    challengers = {label: entry.losses for label, entry in _challengers(entries).items()}
     losses = {e.contender.role: e.losses for e in entries if e.contender.role != CHALLENGER}
     rules = promotion.Rules(
         levels=spec.quantile_levels,
@@ -162,17 +162,35 @@ def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:
 
 def _chosen(verdict: promotion.Verdict, entries: list[Entry]) -> Contender:
     """Who publishes: the promoted challenger, the champion, or the baseline."""
-    promoted = verdict.outcome == "promoted"
-    for entry in entries:
-        contender = entry.contender
-        if promoted and contender.role == CHALLENGER and contender.name == verdict.contender:
-            return contender
-        if not promoted and contender.role == verdict.contender:
-            return contender
-    raise LookupError(f"{verdict.contender} did not take part.")
+    if verdict.outcome == "promoted":
+        return _challengers(entries)[verdict.contender].contender
+    return next(entry.contender for entry in entries if entry.contender.role == verdict.contender)
 
 
-def _decision(verdict: promotion.Verdict, chosen: Contender, before: Service) -> Decision:
+def _challengers(entries: list[Entry]) -> dict[str, Entry]:
+    """Who wants to be in service, by the name that the gate calls it.
+
+    That is the name of its network, or its version where an older one of that network waits.
+    """
+    labelled: dict[str, Entry] = {}
+    for entry in (each for each in entries if each.contender.role == CHALLENGER):
+        taken = entry.contender.name in labelled
+        labelled[entry.contender.version if taken else entry.contender.name] = entry
+    return labelled
+
+
+def _judged(verdict: promotion.Verdict, entries: list[Entry]) -> tuple[str, ...]:
+    """Versions of the challengers that the gate had a verdict on."""
+    return tuple(
+        entry.contender.version
+        for label, entry in _challengers(entries).items()
+        if label in verdict.rejected or label == verdict.contender
+    )
+
+
+def _decision(
+    verdict: promotion.Verdict, chosen: Contender, before: Service, *, judged: tuple[str, ...]
+) -> Decision:
     return Decision(
         outcome=verdict.outcome,
         reason=verdict.reason,
@@ -180,6 +198,7 @@ def _decision(verdict: promotion.Verdict, chosen: Contender, before: Service) ->
         previous=before.champion.version if before.champion else None,
         origins=verdict.origins,
         numbers=verdict.numbers,
+        judged=judged,
     )
 
 

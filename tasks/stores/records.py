@@ -6,7 +6,7 @@ Each function may run twice for the same night: the second time writes over the 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -101,6 +101,7 @@ def record_decision(warehouse: Warehouse, decision: Decision, *, occasion: Occas
         **decision.model_dump(),
         **vars(occasion),
         "numbers": json.dumps(decision.numbers, sort_keys=True),
+        "judged": list(decision.judged),
     }
     known = {name: row[name] for name in decisions.SCHEMA.names}
     replace_rows(
@@ -121,6 +122,32 @@ def find_decision(warehouse: Warehouse, cutoff: pd.Timestamp, run_id: str) -> Ma
     of_run = (pc.field(CUTOFF) == cutoff) & (pc.field(RUN_ID) == run_id)
     found: list[dict[str, Any]] = rows.filter(of_run).to_pylist()
     return found[0] if found else {}
+
+
+class Settled(NamedTuple):
+    """Challengers that need no verdict any more.
+
+    Attributes:
+        versions: Those that the gate had a verdict on.
+        cutoffs: Nights from before decisions named whom they judged; all of theirs are settled.
+    """
+
+    versions: frozenset[str]
+    cutoffs: frozenset[pd.Timestamp]
+
+
+def settled(warehouse: Warehouse, *, before: pd.Timestamp) -> Settled:
+    """Whom the gate had a verdict on in a night before a cutoff.
+
+    Raises:
+        StorageError: If the table cannot be read.
+    """
+    rows = read_table(decisions_table(warehouse)).select([CUTOFF, decisions.JUDGED])
+    earlier = rows.filter(pc.field(CUTOFF) < before).to_pylist()
+    return Settled(
+        frozenset(version for row in earlier for version in row[decisions.JUDGED] or ()),
+        frozenset(pd.Timestamp(row[CUTOFF]) for row in earlier if row[decisions.JUDGED] is None),
+    )
 
 
 def record_quarantine(

@@ -5,7 +5,7 @@ from models.neural import NeuralForecaster
 from models.settings import NetworkSettings, TrainingSettings
 from models.support import Support
 from models.window_inputs import Features
-from tasks.contenders import CHALLENGER, Contender, baseline_of, line_up, misfit, open_contender
+from tasks.contenders import Contender, baseline_of, misfit, open_contender
 from tasks.stores.registry import find_version
 
 COVARIATES = {"past": ["temp"], "known": ["holiday"], "static": ["airport"]}
@@ -71,20 +71,6 @@ def test_a_model_fits_as_long_as_the_spec_asks_for_what_it_can(tonight_of, store
 def test_the_baseline_always_fits(tonight_of):
     spec = tonight_of().spec
     assert misfit(baseline_of(spec), spec) == ""
-
-
-def test_everybody_takes_part_once(tonight_of, store):
-    tonight = tonight_of()
-    names = [store(tonight, seed=seed) for seed in (1, 2)]
-    champion = open_contender(tonight.warehouse, names[0], "champion")
-    rivals = [open_contender(tonight.warehouse, name, CHALLENGER) for name in names]
-
-    assert [each.role for each in line_up(tonight.spec, champion, rivals)] == [
-        "baseline",
-        "champion",
-        "challenger",
-    ]
-    assert [each.role for each in line_up(tonight.spec, None, [])] == ["baseline"]
 
 
 def test_the_age_of_a_model_counts_from_what_it_last_saw(tonight_of, store):

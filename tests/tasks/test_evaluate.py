@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import RefusedError
-from tasks.contenders import CHALLENGER, baseline_of, line_up, open_contender
+from tasks.contenders import CHALLENGER, baseline_of, in_service, open_contender
 from tasks.evaluate import evaluate_contenders, rolling_origins, unseen_origins
 from tasks.stores.delta import read_table
 from tasks.stores.records import evaluations_table
@@ -51,7 +51,7 @@ def test_losses_are_kept_once_per_night_however_often_it_is_run(tonight_of, walk
     origins = unseen_origins(tonight_of(), walks, None)
     for run in ("first", "again"):
         tonight = tonight_of(run_id=run)
-        contenders = line_up(tonight.spec, rivals[0], rivals[1:])
+        contenders = [*in_service(tonight.spec, rivals[0]), *rivals[1:]]
         entries = evaluate_contenders.fn(tonight, walks, contenders, origins)
 
     kept = read_table(evaluations_table(tonight.warehouse)).to_pandas()

@@ -8,7 +8,8 @@ from data_contracts.errors import ConflictError
 from data_contracts.verdicts import Finding, Severity, Verdict
 from models.evaluation import evaluate
 from models.origins import evaluation_origins
-from tasks.contenders import CHALLENGER, line_up, open_contender
+from tasks.contenders import CHALLENGER, open_contender
+from tasks.contenders import in_service as seated
 from tasks.evaluate import Entry
 from tasks.promote import Service, fall_back, load_champion, promote
 from tasks.stores import registry
@@ -52,7 +53,7 @@ def judged(tonight, panel, before, versions=()):
     series = np.arange(panel.num_series)
     return [
         Entry(each, evaluate(each.forecaster, panel, series, origins, season_length=24))
-        for each in line_up(spec, before.champion, challengers)
+        for each in [*seated(spec, before.champion), *challengers]
     ]
 
 
