@@ -20,7 +20,13 @@ from tasks.outcome import Outcome, record_of, record_of_refusal
 from tasks.progress import stage
 from tasks.reporting.artifacts import contract_table, key, markdown
 from tasks.reporting.charts import choose
-from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
+from tasks.reporting.excerpts import (
+    Judged,
+    lead_scores,
+    recent_actuals,
+    series_scores,
+    steps_shown,
+)
 from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.stores.files import write_text
@@ -106,6 +112,7 @@ def page_of(
         timezone=spec.grid.timezone,
         target=spec.source.columns.y,
         series_scores=series_scores(judged) if judged else None,
+        lead_scores=lead_scores(judged) if judged else None,
     )
 
 

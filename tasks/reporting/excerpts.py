@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.spec import Spec
-from data_contracts.vocabulary import DS, UNIQUE_ID, Y
+from data_contracts.vocabulary import DS, LEAD, UNIQUE_ID, Y
+from models import scores
 from models.evaluation import Losses
 from models.panel import Panel
-from tasks.reporting.scoreboard import MASE, MODEL, ROLE
+from tasks.reporting.scoreboard import COVERAGE, MASE, MODEL, ROLE
 
 LONGEST_SEASON_SHOWN = 1_000  # steps; a chart is about 300 points wide
 
@@ -67,3 +68,32 @@ def series_scores(judged: Iterable[Judged]) -> pd.DataFrame:
         }
         parts.append(pd.DataFrame(rows))
     return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def lead_scores(judged: Iterable[Judged]) -> pd.DataFrame:
+    """MASE and coverage of every contender at every lead, means over series and origins.
+
+    Returns:
+        Columns `model`, `role`, `lead`, `mase` and `coverage`, a row per lead; NaN where nothing
+        was observed at a lead. Contenders of which only means are known are left out.
+    """
+    parts = [pd.DataFrame({MODEL: [], ROLE: [], LEAD: [], MASE: [], COVERAGE: []})]
+    for contender, role, losses in judged:
+        if losses.leads is None:
+            continue
+        scale = np.where(losses.scale > 0, losses.scale, np.nan)[..., None]
+        rows = {
+            MODEL: contender,
+            ROLE: role,
+            LEAD: np.arange(1, losses.horizon + 1),
+            MASE: _mean_by_lead(losses.leads.absolute_error / scale),
+            COVERAGE: _mean_by_lead(losses.leads.covered),
+        }
+        parts.append(pd.DataFrame(rows))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def _mean_by_lead(values: scores.Numbers) -> scores.Doubles:
+    """Mean over series and origins of what is known, shape `(H,)`."""
+    of_leads = values.reshape(-1, values.shape[-1]).T  # (H, S * O)
+    return scores.observed_mean(of_leads, ~np.isnan(of_leads))

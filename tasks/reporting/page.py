@@ -14,7 +14,7 @@ from data_contracts.night import Night
 from data_contracts.plain_text import visible
 from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
-from tasks.reporting import learning_curves
+from tasks.reporting import by_lead, evidence, learning_curves
 from tasks.reporting.charts import central_pairs, choose, fans, svg
 from tasks.reporting.contract import ContractView, contract_view, legend
 from tasks.reporting.formats import (
@@ -27,7 +27,14 @@ from tasks.reporting.formats import (
     utc_time,
 )
 from tasks.reporting.learning_curves import Learned
-from tasks.reporting.scoreboard import baseline, by_series, contenders, gain, publisher
+from tasks.reporting.scoreboard import (
+    baseline,
+    by_series,
+    compared,
+    contenders,
+    gain,
+    publisher,
+)
 
 MAX_CHARTS = 24
 MAX_SENTENCES = 40
@@ -49,6 +56,7 @@ class Page:
         target: What the source calls `y`.
         series_scores: Columns `unique_id`, `model`, `role` and `mase`; None where nobody was
             judged.
+        lead_scores: Columns `model`, `role`, `lead`, `mase` and `coverage`; None likewise.
         learned: How the trainings of tonight went.
         history: What the contracts found on the last nights; None where only tonight is known.
     """
@@ -61,6 +69,7 @@ class Page:
     timezone: str = "UTC"
     target: str = "y"
     series_scores: pd.DataFrame | None = None
+    lead_scores: pd.DataFrame | None = None
     learned: tuple[Learned, ...] = ()
     history: History | None = None
 
@@ -202,6 +211,26 @@ def training_rows(page: Page) -> list[Chart]:
     ]
 
 
+def evidence_drawing(night: Night) -> Markup | None:
+    """The gains that the gate decided from, None where it compared nobody."""
+    gains = evidence.gains(night.decision.numbers)
+    return Markup(evidence.svg(gains)) if gains else None
+
+
+def lead_rows(page: Page) -> list[Chart]:
+    """Error and coverage by lead of who is set against the baseline."""
+    score, leads = compared(page.night) or baseline(page.night), page.lead_scores
+    if score is None or leads is None or leads.empty or page.night.horizon < 2:
+        return []
+    who = score.contender, score.role
+    nominal = percent(score.nominal_coverage, 0)
+    coverage = by_lead.coverage_svg(leads, *who, nominal=score.nominal_coverage)
+    return [
+        Chart("MASE", "", Markup(by_lead.error_svg(leads, *who))),
+        Chart("Coverage", f"dashed: the {nominal} that are meant", Markup(coverage)),
+    ]
+
+
 def intervals(levels: tuple[float, ...]) -> list[str]:
     """Nominal content of the central bands, the widest first.
 
@@ -255,6 +284,9 @@ def _view(page: Page) -> dict[str, Any]:
         "num_not_drawn": max(0, page.batch[UNIQUE_ID].nunique() - len(drawn)),
         "intervals": intervals(page.quantile_levels),
         "trainings": training_rows(page),
+        "evidence": evidence_drawing(night),
+        "leads": lead_rows(page),
+        "compared": compared(night) or baseline(night),
         "contenders": contenders(night),
         "series": by_series(night, page.series_scores),
         "contract": contract,

@@ -10,7 +10,7 @@ from data_contracts.vocabulary import BASELINE, UNIQUE_ID
 from tasks.reporting.formats import number, percent
 
 MAX_SERIES = 60
-ROLE, MODEL, MASE = "role", "model", "mase"
+ROLE, MODEL, MASE, COVERAGE = "role", "model", "mase", "coverage"
 
 
 class Cell(NamedTuple):
@@ -53,6 +53,15 @@ class SeriesTable(NamedTuple):
     num_series: int
 
 
+def compared(night: Night) -> Score | None:
+    """Whom the report sets against the baseline: who made the batch, else the best network."""
+    published = publisher(night)
+    if published is not None and published.role != BASELINE:
+        return published
+    networks = [score for score in night.scores if score.role != BASELINE]
+    return min(networks, key=lambda score: score.mase, default=None)
+
+
 def publisher(night: Night) -> Score | None:
     """The score of who made the batch, None where it was not judged tonight."""
     by_version = {score.version: score for score in night.scores}
@@ -88,7 +97,7 @@ def by_series(night: Night, series_scores: pd.DataFrame | None) -> SeriesTable |
         night: Names the contenders.
         series_scores: Columns `unique_id`, `model`, `role` and `mase`.
     """
-    shown = _compared(night)
+    shown = compared(night)
     if series_scores is None or shown is None:
         return None
     pairs = _pairs(series_scores, shown)
@@ -112,14 +121,6 @@ def _pairs(series_scores: pd.DataFrame, shown: Score) -> pd.DataFrame:
     pairs = pd.DataFrame({"contender": of_shown, "baseline": of_baseline}).dropna()
     pairs["change"] = pairs["contender"] / pairs["baseline"].where(pairs["baseline"] > 0) - 1
     return pairs.dropna()
-
-
-def _compared(night: Night) -> Score | None:
-    published = publisher(night)
-    if published is not None and published.role != BASELINE:
-        return published
-    networks = [score for score in night.scores if score.role != BASELINE]
-    return min(networks, key=lambda score: score.mase, default=None)
 
 
 def _ends(ranked: pd.DataFrame) -> pd.DataFrame:

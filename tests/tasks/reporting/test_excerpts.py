@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from data_contracts.frequency import Grid
 from data_contracts.spec import parse_spec
-from models.evaluation import Losses, summary
+from models.evaluation import LeadLosses, Losses, summary
 from models.panel import Panel
-from tasks.reporting.excerpts import Judged, recent_actuals, series_scores, steps_shown
+from tasks.reporting.excerpts import Judged, lead_scores, recent_actuals, series_scores, steps_shown
 
 
 def panel_of(lengths, horizon=2):
@@ -88,3 +90,25 @@ def test_charts_show_a_season_or_three_horizons(frequency, horizon, steps):
     )
 
     assert steps_shown(spec) == steps
+
+
+def test_scores_by_lead_are_means_over_series_and_origins():
+    of_leads = np.array([[[1.0, 3.0], [np.nan, 5.0]], [[4.0, 8.0], [2.0, np.nan]]], np.float32)
+    ones = np.ones((2, 2))
+    losses = Losses(
+        unique_ids=("a", "b"),
+        origins=np.array([10, 20]),
+        horizon=2,
+        quantile_levels=(0.1, 0.5, 0.9),
+        steps=2 * ones.astype(int),
+        scale=np.array([[1.0, 1.0], [2.0, 2.0]]),
+        **dict.fromkeys(("absolute_error", "pinball", "absolute_y", "covered", "error"), ones),
+        leads=LeadLosses(*[of_leads] * 3, covered=(of_leads > 2) + 0 * of_leads, error=of_leads),
+    )
+
+    table = lead_scores([Judged("tcn", "champion", losses)])
+
+    assert table["lead"].tolist() == [1, 2]
+    assert table["mase"].tolist() == pytest.approx([(1 + 2 + 1) / 3, (3 + 5 + 4) / 3])
+    assert table["coverage"].tolist() == pytest.approx([1 / 3, 1.0])
+    assert lead_scores([Judged("tcn", "champion", replace(losses, leads=None))]).empty
