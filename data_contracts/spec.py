@@ -168,7 +168,8 @@ class Training(Part):
     """When and how challengers are trained.
 
     Attributes:
-        when: `auto` trains without a champion or with one older than `max_age_days`.
+        when: `auto` trains without a champion, with one older than `max_age_days`, and where its
+            losses or the input have moved too far.
         context_length: Steps that a network reads; None takes what is usual for the frequency.
         patch_length: Steps that a network reads as one token; None takes the shortest season, 1 is
             the classic network that goes step by step.
@@ -183,6 +184,12 @@ class Training(Part):
         device: What the process trains on: `auto` takes the GPUs it sees, or else the CPU.
         log: `tensorboard` writes the course of a training into the folder of its cutoff.
         max_age_days: Age of a champion's training data that makes `auto` train again.
+        cooldown_days: From one training to the next that `auto` may begin, whatever came of the
+            first.
+        max_loss_growth: Growth of the champion's loss relative to the baseline's since its
+            promotion, 0.1 for a tenth, that makes `auto` train again on the second night.
+        max_drift: Distance of the recent input from what the champion learned from, in multiples
+            of what was usual, that does the same.
         start_from: `none` trains from scratch; `champion` goes on from the model in service, for a
             twentieth of the epochs, wherever it fits; the name of a version goes on from that one.
         freeze: Groups of layers that stay as they were in the start.
@@ -201,6 +208,9 @@ class Training(Part):
     device: Literal["auto", "cpu", "gpu"] = "auto"
     log: Literal["none", "tensorboard"] = "none"
     max_age_days: float = Field(default=28, gt=0, le=MANY)
+    cooldown_days: float = Field(default=7, ge=0, le=MANY)
+    max_loss_growth: float = Field(default=0.1, gt=0, le=MANY)
+    max_drift: float = Field(default=1.5, gt=0, le=MANY)
     start_from: str = NO_START
     freeze: tuple[LayerGroup, ...] = ()
 

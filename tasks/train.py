@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
 from tasks.promote import Service
+from tasks.standing import NO_EVIDENCE, TRAINED, Evidence, bounds_of, standing_tonight
 from tasks.starts import Start, choose_starts
 from tasks.stores.registry import ModelVersion, is_stored, store_model
 from tasks.stores.runs import events_folder
@@ -46,12 +47,27 @@ class Trained(NamedTuple):
 
 
 def training_tonight(
-    tonight: Tonight, before: Service, origins: Ints, *, asked: When | None
+    tonight: Tonight,
+    before: Service,
+    origins: Ints,
+    *,
+    asked: When | None,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> Due:
     """Whether tonight trains, as asked or as the spec says.
 
     A night that a later one has overtaken trains nothing, because its model could never be in
     service, and neither does one without an origin from which to judge a model.
+
+    Args:
+        tonight: The night.
+        before: Who is in service.
+        origins: Slots from which a model would be judged.
+        asked: What the command says, None to go by the spec.
+        evidence: What tonight has seen of the champion and the input.
+
+    Returns:
+        The answer, its reason, and numbers that belong into the record of tonight's decision.
     """
     if before.overtaken:
         return Due(False, "No training, because a later night has put a model into service.")
@@ -59,12 +75,9 @@ def training_tonight(
         return Due(
             False, "No training, because the histories are too short to judge a model afterwards."
         )
-    training = tonight.spec.training
-    return training_due(
-        asked or training.when,
-        champion_age=before.champion.age(tonight.cutoff) if before.champion else None,
-        max_age=timedelta(days=training.max_age_days),
-    )
+    standing, numbers = standing_tonight(tonight, before, evidence)
+    due = training_due(asked or tonight.spec.training.when, standing, bounds_of(tonight.spec))
+    return replace(due, numbers={**numbers, TRAINED: float(due.train)})
 
 
 def train_challengers(tonight: Tonight, due: Due, snapshot: Path, origins: Ints) -> Trained:

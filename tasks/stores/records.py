@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -148,6 +149,31 @@ def settled(warehouse: Warehouse, *, before: pd.Timestamp) -> Settled:
         frozenset(version for row in earlier for version in row[decisions.JUDGED] or ()),
         frozenset(pd.Timestamp(row[CUTOFF]) for row in earlier if row[decisions.JUDGED] is None),
     )
+
+
+def decisions_before(
+    warehouse: Warehouse, cutoff: pd.Timestamp, *, nights: int
+) -> list[dict[str, Any]]:
+    """What was decided on the last nights before a cutoff, the newest first.
+
+    Args:
+        warehouse: Where from.
+        cutoff: Of the night that asks; its own decisions do not count.
+        nights: How many, at the most.
+
+    Returns:
+        The columns of `decisions.SCHEMA` of each night's last run, `numbers` as a dict.
+
+    Raises:
+        StorageError: If the table cannot be read.
+    """
+    rows = read_table(decisions_table(warehouse)).filter(pc.field(CUTOFF) < cutoff)
+    newest = rows.sort_by([(CUTOFF, "descending"), ("decided_at", "descending")])
+    _, places = np.unique(-newest[CUTOFF].cast(pa.int64()).to_numpy(), return_index=True)
+    return [
+        {**row, "numbers": json.loads(row["numbers"])}
+        for row in newest.take(places[:nights]).to_pylist()
+    ]
 
 
 def record_quarantine(

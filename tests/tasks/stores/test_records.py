@@ -11,6 +11,7 @@ from data_contracts.night import Decision
 from tasks.stores.delta import read_table
 from tasks.stores.records import (
     Occasion,
+    decisions_before,
     decisions_table,
     evaluations_table,
     quarantine_table,
@@ -238,3 +239,29 @@ def test_a_quarantine_of_the_first_version_gets_its_new_columns(warehouse):
     assert stored.slice(0, 1).equals(told)
     assert stored["ds"].to_pylist() == [NIGHT.to_pydatetime(), NEXT.to_pydatetime()]
     assert quarantine_table(warehouse).version == 2
+
+
+def test_the_last_nights_before_a_cutoff_are_told_by_their_newest_runs(warehouse):
+    def keep(night, run, reason, minutes):
+        occasion = Occasion(
+            cutoff=night,
+            run_id=run,
+            spec_digest="0123456789ab",
+            code_version="0.1.0",
+            decided_at=night + pd.Timedelta(minutes=minutes),
+        )
+        record_decision(warehouse, KEPT.model_copy(update={"reason": reason}), occasion=occasion)
+
+    assert decisions_before(warehouse, NEXT, nights=3) == []
+
+    keep(NIGHT, "first", "Old.", 10)
+    keep(NIGHT, "second", "New.", 90)
+    keep(NIGHT - pd.Timedelta("1D"), "before", "Before.", 99_999)
+    keep(NIGHT - pd.Timedelta("2D"), "early", "Early.", 10)
+    keep(NEXT, "tonight", "Tonight.", 10)
+
+    told = decisions_before(warehouse, NEXT, nights=2)
+
+    assert [row["reason"] for row in told] == ["New.", "Before."]
+    assert told[0]["numbers"] == KEPT.numbers
+    assert told[0]["cutoff"] == NIGHT
