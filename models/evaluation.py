@@ -53,7 +53,7 @@ class LeadLosses:
         absolute_error: |y - q50|.
         pinball: `scores.pinball`.
         absolute_y: |y|.
-        covered: Whether the target was inside the widest central interval, 0 or 1.
+        covered: `scores.covered`: 1 inside the widest central interval, 0 outside.
         error: q50 - y.
     """
 
@@ -82,7 +82,7 @@ class Losses:
         scale: `scores.seasonal_error` of the history up to the origin, shape `(S, O)`, float64.
         pinball: Mean of `scores.pinball`, shape `(S, O)`, float64.
         absolute_y: Mean of |y|, shape `(S, O)`, float64.
-        covered: Share of targets inside the widest central interval, shape `(S, O)`, float64.
+        covered: Mean of `scores.covered`, shape `(S, O)`, float64.
         error: Mean of q50 - y, shape `(S, O)`, float64.
         leads: The same step by step, None where only means are known.
     """
@@ -276,9 +276,8 @@ def _refuse_seen(forecaster: Forecaster, origins: Ints) -> None:
 
 def _step_losses(y: Doubles, quantiles: Floats, levels: tuple[float, ...]) -> Doubles:
     """The measures of `LeadLosses` in their order, NaN where not observed, shape `(5, B, H)`."""
-    low, high = scores.central_interval(levels)
     error = quantiles[..., levels.index(0.5)] - y  # (B, H)
-    inside = (quantiles[..., low] <= y) & (y <= quantiles[..., high])
+    inside = scores.covered(y, quantiles, levels=levels)
     pinball = scores.pinball(y, quantiles, levels=levels)
     losses = np.stack([np.abs(error), pinball, np.abs(y), inside, error])
     losses[:, np.isnan(y)] = np.nan

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.counts import level_shares
+
 Numbers = NDArray[Any]  # any real dtype; scores are computed in float64
 Doubles = NDArray[np.float64]
 
@@ -104,23 +106,53 @@ def seasonal_error(history: Numbers, *, season_length: int) -> float:
     return float("nan")
 
 
-def coverage(y: Numbers, lower: Numbers, upper: Numbers) -> float:
-    """Share of the observed targets inside an interval, both ends included.
+def coverage(y: Numbers, quantiles: Numbers, *, levels: tuple[float, ...]) -> float:
+    """Share of the observed targets inside the widest central interval; see `covered`.
 
-    Between 0 and 1; it is right when it is near the nominal share, not when it is high. An end of
-    NaN covers nothing. NaN where nothing was observed.
+    Between 0 and 1; it is right when it is near the nominal share, not when it is high. NaN where
+    nothing was observed.
 
     Source: Christoffersen (1998), unconditional coverage.
 
     Args:
-        y: Target, any shape.
-        lower: Lower ends, same shape.
-        upper: Upper ends, same shape.
+        y: Target, any shape `(...)`.
+        quantiles: Forecast, ascending, shape `(..., Q)`.
+        levels: Quantile levels in the order of the last axis.
 
-    >>> coverage(np.array([1.0, 5.0, np.nan]), np.zeros(3), np.full(3, 2.0))
+    >>> coverage(np.array([1.0, 5.0, np.nan]), np.array([[0.0, 2.0]] * 3), levels=(0.1, 0.9))
     0.5
     """
-    return _ratio(((lower <= y) & (y <= upper)).sum(), (~np.isnan(y)).sum())
+    observed = ~np.isnan(y)
+    inside = covered(y[observed], quantiles[observed], levels=levels)
+    return _ratio(inside.sum(), observed.sum())
+
+
+def covered(y: Numbers, quantiles: Numbers, *, levels: tuple[float, ...]) -> Doubles:
+    """Whether the widest central interval holds each target: 1 inside, 0 outside.
+
+    A target that equals an end counts in part: as much as lies inside of the probability that the
+    forecast gives to this value. With both ends inside, a perfect forecast of small counts would
+    cover far more than the nominal share, and one that is too sure would pass for perfect. Of
+    targets that equal no quantile nothing changes. A forecast of NaN covers nothing.
+
+    Source: the distribution of the mid-probability of Czado, Gneiting and Held (2009).
+
+    Args:
+        y: Target, any shape `(...)`.
+        quantiles: Forecast, ascending, shape `(..., Q)`.
+        levels: Quantile levels in the order of the last axis.
+
+    Returns:
+        Shape `(...)`, 0 where `y` was not observed.
+
+    >>> zeros = np.zeros(3)
+    >>> covered(np.array([0.0, 1.0]), np.array([zeros, zeros]), levels=(0.1, 0.5, 0.9)).round(9)
+    array([0.8, 0. ])
+    """
+    low, high = central_interval(levels)
+    below = level_shares(y, quantiles, levels=levels)
+    inside: Doubles = np.nan_to_num(below[..., high] - below[..., low])
+    return inside
 
 
 def bias(y: Numbers, median: Numbers) -> float:

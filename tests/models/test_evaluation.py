@@ -56,14 +56,14 @@ def test_losses_answer_to_a_loop(losses, naive, panel, origins):
         if not observed.any():
             continue
         forecast = naive.predict(panel, np.array([row]), origins[[column]])[0].astype(float)
-        low, median, high = forecast[observed].T
+        median = forecast[observed, 1]
         y = target[observed]
         pinball = scores.pinball(y, forecast[observed], levels=LEVELS)
         expected = {
             "absolute_error": np.mean(np.abs(y - median)),
             "pinball": pinball.mean(),
             "absolute_y": np.mean(np.abs(y)),
-            "covered": np.mean((low <= y) & (y <= high)),
+            "covered": scores.coverage(y, forecast[observed], levels=LEVELS),
             "error": np.mean(median - y),
         }
         for name, value in expected.items():
@@ -135,8 +135,7 @@ def test_the_summary_keeps_the_conventions_of_the_scores(make_panel):
     mase = scores.mase(target, forecast[..., 1], scale=losses.scale[:, 0])
     assert result.mase == pytest.approx(mase)
     assert result.bias == pytest.approx(scores.bias(target, forecast[..., 1]))
-    low, high = forecast[..., 0], forecast[..., 2]
-    assert result.coverage == pytest.approx(scores.coverage(target, low, high))
+    assert result.coverage == pytest.approx(scores.coverage(target, forecast, levels=LEVELS))
 
 
 def test_the_size_of_a_batch_changes_nothing(losses, naive, panel, origins, monkeypatch):

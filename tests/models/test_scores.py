@@ -4,6 +4,7 @@ import pytest
 from models import scores
 
 LEVELS = (0.1, 0.5, 0.9)
+DECILES = tuple(k / 10 for k in range(1, 10))
 
 
 @pytest.fixture
@@ -82,13 +83,46 @@ def test_coverage_and_bias_answer_to_loops(target, quantiles):
     error = sum(quantiles[step][1] - target[step] for step in steps)
     size = sum(abs(target[step]) for step in steps)
 
-    low, median, high = np.moveaxis(quantiles, -1, 0)
-    assert scores.coverage(target, low, high) == pytest.approx(np.mean(inside))
-    assert scores.bias(target, median) == pytest.approx(error / size)
+    assert scores.coverage(target, quantiles, levels=LEVELS) == pytest.approx(np.mean(inside))
+    assert scores.bias(target, quantiles[..., 1]) == pytest.approx(error / size)
 
 
-def test_the_ends_of_an_interval_cover():
-    assert scores.coverage(np.array([1.0, 2.0]), np.array([1.0, 0.0]), np.array([3.0, 2.0])) == 1
+def test_an_actual_that_equals_an_end_of_an_interval_is_covered_in_part():
+    y, quantiles = np.array([1.0, 9.0]), np.array([[1.0, 5.0, 9.0]] * 2)
+
+    covered = scores.covered(y, quantiles, levels=(0.1, 0.5, 0.9))
+
+    assert covered[0] == pytest.approx(covered[1])
+    assert 0 < covered[0] < 1
+
+
+def test_a_forecast_that_is_sure_and_right_covers_the_nominal_share():
+    assert scores.coverage(np.zeros(4), np.zeros((4, 9)), levels=DECILES) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("spread", [None, 2.0], ids=["poisson", "negative binomial"])
+def test_a_perfect_forecast_of_counts_covers_the_nominal_share_on_average(spread):
+    covered = []
+    for mean in np.geomspace(0.01, 30, 80):
+        values = np.arange(300)
+        chances = poisson(values, mean) if spread is None else binomial(values, mean, spread)
+        quantiles = np.searchsorted(np.cumsum(chances), DECILES).astype(float)
+        inside = scores.covered(values, np.tile(quantiles, (300, 1)), levels=DECILES)
+        covered.append(inside @ chances)
+
+    assert np.mean(covered) == pytest.approx(0.8, abs=0.01)
+    assert np.abs(np.array(covered) - 0.8).mean() < 0.03
+
+
+def poisson(values, mean):
+    logs = np.cumsum(np.log(np.maximum(values, 1)))
+    return np.exp(values * np.log(mean) - mean - logs)
+
+
+def binomial(values, mean, size):
+    """Negative binomial: the ratio of each chance to the one before."""
+    ratios = (values[1:] - 1 + size) / values[1:] * mean / (mean + size)
+    return np.cumprod(np.concatenate([[(size / (mean + size)) ** size], ratios]))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +156,7 @@ def test_a_score_of_nothing_is_nan(y):
 
 
 def test_coverage_of_nothing_is_nan():
-    assert np.isnan(scores.coverage(np.full(2, np.nan), np.zeros(2), np.ones(2)))
+    assert np.isnan(scores.coverage(np.full(2, np.nan), np.zeros((2, 1)), levels=(0.5,)))
 
 
 def test_a_forecast_of_nan_is_not_left_out():
@@ -131,7 +165,8 @@ def test_a_forecast_of_nan_is_not_left_out():
     assert np.isnan(scores.wql(y, forecast[:, None], levels=(0.5,)))
     assert np.isnan(scores.mase(y[None], forecast[None], scale=np.ones(1)))
     assert np.isnan(scores.bias(y, forecast))
-    assert scores.coverage(y, forecast, forecast) == 0.5
+    wide = np.stack([forecast - 1, forecast + 1], axis=-1)
+    assert scores.coverage(y, wide, levels=(0.1, 0.9)) == 0.5
 
 
 @pytest.mark.parametrize(
