@@ -15,7 +15,7 @@ from data_contracts.errors import SpecError
 from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
-from tasks.challengers import challengers_tonight
+from tasks.challengers import challengers_tonight, waiting_challengers
 from tasks.contenders import in_service
 from tasks.evaluate import evaluate_contenders, unseen_origins
 from tasks.extract import extract
@@ -77,9 +77,10 @@ def nightly(
     origins = unseen_origins(tonight, panel, before.champion)
     seated = in_service(tonight.spec, before.champion)
     entries = evaluate_contenders(tonight, panel, seated, origins)
+    waiting = waiting_challengers(tonight, before, origins)
     due = training_tonight(tonight, before, origins, asked=train)
     trained = train_challengers(tonight, due, source, origins)
-    rivals = challengers_tonight(tonight, before, trained.challengers, origins)
+    rivals = challengers_tonight(before, trained.challengers, waiting)
     entries += evaluate_contenders(tonight, panel, rivals, origins)
     service, decision = promote(tonight, before, entries)
 

@@ -12,38 +12,40 @@ from tasks.tonight import Tonight
 
 
 def challengers_tonight(
-    tonight: Tonight, before: Service, trained: list[Contender], origins: Ints
+    before: Service, trained: list[Contender], waiting: list[Contender]
 ) -> list[Contender]:
-    """Everyone who is judged beside the champion and the baseline.
+    """Everyone who is judged beside the champion and the baseline, each version once.
 
-    A challenger that is the champion already (a night that is run again) takes part once, as the
-    champion.
+    Args:
+        before: Who is in service; a night that is run again may train the champion again.
+        trained: What tonight's training made.
+        waiting: What no earlier night had a verdict on.
+    """
+    seated = before.champion.version if before.champion else None
+    rivals = {rival.version: rival for rival in (*trained, *waiting)}
+    return [rival for version, rival in rivals.items() if version != seated]
+
+
+def waiting_challengers(tonight: Tonight, before: Service, origins: Ints) -> list[Contender]:
+    """The newest version of each network that no earlier night had a verdict on.
+
+    Too few origins, or a run that died between training and judging, cost a model nothing but time.
 
     Args:
         tonight: The night.
         before: Who is in service.
-        trained: What tonight's training made.
         origins: Slots from which contenders are judged.
     """
-    seated = before.champion.version if before.champion else None
-    fresh = [rival for rival in trained if rival.version != seated]
     if before.overtaken or not len(origins):
-        return fresh
-    return fresh + _waiting(tonight, {seated, *(rival.version for rival in trained)}, origins)
-
-
-def _waiting(tonight: Tonight, known: set[str | None], origins: Ints) -> list[Contender]:
-    """The newest version of each network that no earlier night had a verdict on.
-
-    Too few origins, or a run that died between training and judging, cost a model nothing but time.
-    """
+        return []
     judged, of_nights = settled(tonight.warehouse, before=tonight.cutoff)
     oldest = tonight.cutoff - pd.Timedelta(days=tonight.spec.training.max_age_days)
     latest = tonight.grid.timestamp(int(origins[0]))  # else it has learned what it is judged on
+    seated = {before.champion.version} if before.champion else set()
     newest: dict[str, ModelVersion] = {}
     for record in versions(tonight.warehouse):
         recent = oldest <= record.train_cutoff <= latest and record.cutoff < tonight.cutoff
-        waits = record.model_version not in judged | known and record.cutoff not in of_nights
+        waits = record.model_version not in judged | seated and record.cutoff not in of_nights
         if recent and waits:
             newest[record.model] = record
     opened = (_opened(tonight, record) for record in newest.values())

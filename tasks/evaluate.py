@@ -134,17 +134,21 @@ def loss_rows(entry: Entry, panel: Panel) -> pa.Table:
     losses, contender = entry.losses, entry.contender
     if losses.leads is None:
         raise ValueError("Expected losses by lead, got means over windows.")
-    series, origin, lead = np.nonzero(~np.isnan(losses.leads.absolute_y))
+    seen = ~np.isnan(losses.leads.absolute_y)  # (S, O, H)
+    series, origin, lead = (
+        np.broadcast_to(positions, seen.shape)[seen]
+        for positions in np.ogrid[tuple(slice(np.int32(size)) for size in seen.shape)]
+    )
     instants = panel.grid.timestamps(losses.origins).to_numpy()
-    measured = {name: values[series, origin, lead] for name, values in vars(losses.leads).items()}
-    measured["scale"] = losses.scale[series, origin].astype(np.float32)
+    measured = {name: values[seen] for name, values in vars(losses.leads).items()}
+    measured["scale"] = losses.scale.astype(np.float32)[series, origin]
     return pa.table(
         {
             MODEL_VERSION: pa.repeat(contender.version, len(lead)),
             MODEL: pa.repeat(contender.name, len(lead)),
             ROLE: pa.repeat(contender.role, len(lead)),
             UNIQUE_ID: pa.DictionaryArray.from_arrays(
-                series.astype(np.int32), pa.array(losses.unique_ids)
+                pa.array(series, pa.int32()), pa.array(losses.unique_ids)
             ),
             ORIGIN: pa.array(instants[origin]).cast(pa.timestamp("us", tz="UTC")),
             LEAD: (lead + 1).astype(np.int32),

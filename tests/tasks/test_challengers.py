@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.night import Decision
-from tasks.challengers import challengers_tonight
+from tasks.challengers import challengers_tonight, waiting_challengers
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.evaluate import unseen_origins
 from tasks.promote import Service
@@ -47,10 +47,11 @@ def yesterday(tonight_of):
     return tonight_of(cutoff=tonight_of().cutoff - DAY)
 
 
-def test_what_was_trained_tonight_is_judged_tonight(tonight_of, store, origins):
+def test_everybody_is_judged_once(tonight_of, store):
     tonight = tonight_of()
-    trained = opened(tonight, store(tonight))
-    assert challengers_tonight(tonight, NOBODY, trained, origins) == trained
+    one, other = opened(tonight, *(store(tonight, seed=seed) for seed in (1, 2)))
+    assert names(challengers_tonight(NOBODY, [one], [other])) == [one.version, other.version]
+    assert names(challengers_tonight(NOBODY, [one], [one])) == [one.version]
 
 
 def test_a_challenger_that_is_in_service_already_takes_part_as_the_champion(
@@ -62,9 +63,9 @@ def test_a_challenger_that_is_in_service_already_takes_part_as_the_champion(
     champion = open_contender(tonight.warehouse, one, "champion")
     before = Service(champion, one, overtaken=False)
 
-    rivals = challengers_tonight(tonight, before, opened(tonight, one, other), origins)
-
-    assert names(rivals) == [other]
+    assert names(challengers_tonight(before, opened(tonight, one, other), [])) == [other]
+    later = tonight_of(cutoff=tonight.cutoff + DAY)
+    assert names(waiting_challengers(later, before, origins + 24)) == [other]
 
 
 def test_a_challenger_that_could_not_be_judged_yesterday_is_judged_tonight(
@@ -72,35 +73,35 @@ def test_a_challenger_that_could_not_be_judged_yesterday_is_judged_tonight(
 ):
     version = store(yesterday)
     decide(yesterday)
-    assert names(challengers_tonight(tonight_of(), NOBODY, [], origins)) == [version]
+    assert names(waiting_challengers(tonight_of(), NOBODY, origins)) == [version]
 
 
 def test_a_challenger_whose_night_died_before_the_gate_is_judged_tonight(
     tonight_of, yesterday, store, origins
 ):
     version = store(yesterday)
-    assert names(challengers_tonight(tonight_of(), NOBODY, [], origins)) == [version]
+    assert names(waiting_challengers(tonight_of(), NOBODY, origins)) == [version]
 
 
 def test_a_challenger_that_was_judged_has_had_its_chance(tonight_of, yesterday, store, origins):
     decide(yesterday, store(yesterday))
-    assert challengers_tonight(tonight_of(), NOBODY, [], origins) == []
+    assert waiting_challengers(tonight_of(), NOBODY, origins) == []
 
 
 def test_only_the_newest_of_a_network_waits(tonight_of, yesterday, store, origins):
     before_that = tonight_of(cutoff=yesterday.cutoff - DAY)
     store(before_that)
     newest = store(yesterday)
-    assert names(challengers_tonight(tonight_of(), NOBODY, [], origins)) == [newest]
+    assert names(waiting_challengers(tonight_of(), NOBODY, origins)) == [newest]
 
 
 def test_what_has_learned_from_the_origins_or_is_too_old_does_not_wait(
     tonight_of, yesterday, store, origins
 ):
     store(yesterday)
-    assert challengers_tonight(tonight_of(), NOBODY, [], origins - 48) == []
+    assert waiting_challengers(tonight_of(), NOBODY, origins - 48) == []
     young = tonight_of(training={"max_age_days": 14})
-    assert challengers_tonight(young, NOBODY, [], origins) == []
+    assert waiting_challengers(young, NOBODY, origins) == []
 
 
 def test_a_night_that_a_later_one_has_overtaken_judges_nobody_who_waits(
@@ -108,11 +109,11 @@ def test_a_night_that_a_later_one_has_overtaken_judges_nobody_who_waits(
 ):
     store(yesterday)
     late = Service(None, "20131016", overtaken=True)
-    assert challengers_tonight(tonight_of(), late, [], origins) == []
-    assert challengers_tonight(tonight_of(), NOBODY, [], np.empty(0, np.int64)) == []
+    assert waiting_challengers(tonight_of(), late, origins) == []
+    assert waiting_challengers(tonight_of(), NOBODY, np.empty(0, np.int64)) == []
 
 
 def test_what_can_no_longer_be_read_stays_where_it_is(tonight_of, yesterday, store, origins):
     version = store(yesterday)
     (yesterday.warehouse.models / version / "config.json").unlink()
-    assert challengers_tonight(tonight_of(), NOBODY, [], origins) == []
+    assert waiting_challengers(tonight_of(), NOBODY, origins) == []
