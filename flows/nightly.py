@@ -25,6 +25,7 @@ from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
 from tasks.report import refusals_on_record, report, report_refusal
 from tasks.snapshot import snapshot
+from tasks.standing import Evidence
 from tasks.tonight import begin
 from tasks.train import train_challengers, training_tonight
 from tasks.validate import set_aside, validate_input, validate_output
@@ -78,11 +79,12 @@ def nightly(
     seated = in_service(tonight.spec, before.champion)
     entries = evaluate_contenders(tonight, panel, seated, origins)
     waiting = waiting_challengers(tonight, before, origins)
-    due = training_tonight(tonight, before, origins, asked=train)
+    seen = Evidence(panel, entries, tuple(rival.version for rival in waiting))
+    due = training_tonight(tonight, before, origins, asked=train, evidence=seen)
     trained = train_challengers(tonight, due, source, origins)
     rivals = challengers_tonight(before, trained.challengers, waiting)
     entries += evaluate_contenders(tonight, panel, rivals, origins)
-    service, decision = promote(tonight, before, entries)
+    service, decision = promote(tonight, before, entries, noted=due.numbers)
 
     batch = forecast(tonight, known.panel, service, contract)
     output = validate_output(tonight, batch, known, contract)

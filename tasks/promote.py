@@ -1,5 +1,6 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -79,13 +80,16 @@ def load_champion(tonight: Tonight) -> Service:
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Contender, Decision]:
+def promote(
+    tonight: Tonight, before: Service, entries: list[Entry], *, noted: Mapping[str, float] = {}
+) -> tuple[Contender, Decision]:
     """Decide who is in service from tonight on, move the pointer, and record the decision.
 
     Args:
         tonight: The night.
         before: Who was in service.
         entries: Everyone's losses on the unseen origins; the baseline's are among them.
+        noted: Numbers that the next nights need, kept beside those of the decision.
 
     Returns:
         Who publishes tonight, and the decision.
@@ -97,6 +101,7 @@ def promote(tonight: Tonight, before: Service, entries: list[Entry]) -> tuple[Co
         verdict = _judge(tonight, entries)
         contender = _chosen(verdict, entries)
         decision = _decision(verdict, contender, before, judged=_judged(verdict, entries))
+        decision = decision.model_copy(update={"numbers": {**decision.numbers, **noted}})
         if verdict.outcome == "promoted":
             registry.promote(
                 tonight.warehouse,
