@@ -255,6 +255,19 @@ class Gate(Part):
     min_coverage: Share = 0.8
 
 
+class Calibration(Part):
+    """How the quantiles of a forecast are adjusted by what past forecasts missed.
+
+    Attributes:
+        method: `conformal` follows each level by lead and by series; `none` publishes what the
+            forecaster says.
+        origins: Past origins at most, one `gate.every` apart, whose errors count.
+    """
+
+    method: Literal["conformal", "none"] = "conformal"
+    origins: int = Field(default=28, ge=1, le=MANY)
+
+
 class Contracts(Part):
     """Thresholds of the input and output contracts.
 
@@ -360,6 +373,7 @@ class Spec(Part):
     baseline: Literal["seasonal_naive"] = "seasonal_naive"
     training: Training = Training()
     gate: Gate = Gate()
+    calibration: Calibration = Calibration()
     contracts: Contracts = Contracts()
     warehouse: str = Field(default="./warehouse", min_length=1)
 

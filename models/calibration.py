@@ -26,7 +26,7 @@ import numpy as np
 from models.counts import level_shares, spread_ties
 from models.forecaster import Forecaster
 from models.panel import Floats, Ints, Panel
-from models.scores import Doubles
+from models.scores import Doubles, Numbers
 from models.support import Support
 
 # Shares of the step that would make up for a miss at once, were errors normal (Newton's).
@@ -222,7 +222,7 @@ def _states(
         yield state
 
 
-def _shrunk_mean(missed: Floats, *, axis: int | tuple[int, ...]) -> Doubles:
+def _shrunk_mean(missed: Numbers, *, axis: int | tuple[int, ...]) -> Doubles:
     """Mean of what is known, the nearer to 0 the fewer it is."""
     known = ~np.isnan(missed)
     total: Doubles = np.where(known, missed, 0).sum(axis=axis, dtype=np.float64)
