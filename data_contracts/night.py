@@ -44,8 +44,9 @@ class Decision(Record):
 
     Attributes:
         outcome: `promoted` a challenger; `kept` the champion; `blocked` a challenger that broke a
-            guardrail; `baseline` is published because nothing is better; `fallback` to it because
-            the batch of the model broke its contract.
+            guardrail; `baseline` is published because nothing is better; `rolled_back` to the
+            version in service before, because a model could not be used or its batch broke its
+            contract; `fallback` to the baseline because of such a batch; `by_hand`.
         reason: One sentence with the numbers.
         champion: Version in service after the decision, None without one.
         previous: Version in service before it.
@@ -54,7 +55,9 @@ class Decision(Record):
         judged: Versions of the challengers that the gate had a verdict on.
     """
 
-    outcome: Literal["promoted", "kept", "blocked", "baseline", "fallback"]
+    outcome: Literal[
+        "promoted", "kept", "blocked", "baseline", "rolled_back", "fallback", "by_hand"
+    ]
     reason: str
     champion: str | None
     previous: str | None
@@ -84,7 +87,7 @@ class Night(Record):
         training: Why networks were or were not trained tonight, one sentence.
         version: Of the Delta table after the commit.
         schema_version: Of this record as JSON; 2 since a decision may be a fallback, 3 since it
-            names whom it judged.
+            names whom it judged and may be a roll-back.
     """
 
     schema_version: int = 3
@@ -133,6 +136,11 @@ class Night(Record):
             return (
                 f"Published {series} from the baseline {self.model}, because the batch of the "
                 "model broke its contract."
+            )
+        if self.decision.outcome == "rolled_back":
+            return (
+                f"Published {series} by {self.model}, in service again because the batch of the "
+                "model after it broke its contract."
             )
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
         others = f"; {substituted} of them substituted by the baseline" if substituted else ""

@@ -1,10 +1,13 @@
 """Contract of `registry.delta`: model versions, and every move of the champion pointer.
 
-Rows of kind `version` say what a version was made from; their `sequence` is 0. Rows of kind
-`promotion` say which version went into service after which; the highest `sequence` is in service.
+Rows of kind `version` say what a version was made from; their `sequence` is 0, and `removed_at` is
+set once their files are no longer kept. Rows of kind `promotion` say which version, or `baseline`,
+went into service after which; the highest `sequence` is in service, from the night of `cutoff` on.
+A move that rolls back says in `restores` which earlier move it goes back to.
 """
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts.forecasts import INSTANT
 from data_contracts.versions import Migration
@@ -12,11 +15,26 @@ from data_contracts.vocabulary import CUTOFF, MODEL, MODEL_VERSION, RUN_ID
 
 KIND = "kind"
 SEQUENCE = "sequence"
+RESTORES = "restores"
+REMOVED_AT = "removed_at"
 VERSION = "version"
 PROMOTION = "promotion"
 KEY: tuple[str, ...] = (KIND, SEQUENCE, MODEL_VERSION)
 PARTITION_BY: tuple[str, ...] = (KIND,)
-MIGRATIONS: tuple[Migration, ...] = ()
+
+
+def _moves_know_their_night(rows: pa.Table) -> pa.Table:
+    """In version 1 a move was of the night that had made its version."""
+    versions = rows.filter(pc.equal(rows[KIND], VERSION))
+    whose = pc.index_in(rows[MODEL_VERSION], value_set=versions[MODEL_VERSION])
+    made_at = versions[CUTOFF].take(whose)
+    at = rows.column_names.index(CUTOFF)
+    rows = rows.set_column(at, CUTOFF, pc.coalesce(rows[CUTOFF], made_at))
+    rows = rows.append_column(RESTORES, pa.nulls(rows.num_rows, pa.int64()))
+    return rows.append_column(REMOVED_AT, pa.nulls(rows.num_rows, INSTANT))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_moves_know_their_night,)
 SCHEMA = pa.schema(
     [
         pa.field(KIND, pa.string(), nullable=False),
@@ -39,5 +57,7 @@ SCHEMA = pa.schema(
         pa.field("decided_at", INSTANT),
         pa.field(RUN_ID, pa.string()),
         pa.field("reason", pa.string()),
+        pa.field(RESTORES, pa.int64()),
+        pa.field(REMOVED_AT, INSTANT),
     ]
 )

@@ -49,7 +49,7 @@ def backtest(
     panel = set_aside(known.panel, contract)
 
     slots = rolling_origins(tonight, panel, origins=origins, every=every)
-    champion = load_champion(tonight).champion_before(int(slots[0]))
+    champion = load_champion(tonight, may_move=False).champion_before(int(slots[0]))
     starts = starts_tonight(tonight, panel, train_until=int(slots[0]))
     challengers = [
         rehearse_challenger(tonight, network, panel, train_until=int(slots[0]), start=start)

@@ -15,6 +15,7 @@ from data_contracts.errors import SpecError
 from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
+from data_contracts.vocabulary import BASELINE
 from tasks.challengers import challengers_tonight, waiting_challengers
 from tasks.contenders import in_service
 from tasks.evaluate import evaluate_contenders, unseen_origins
@@ -61,7 +62,7 @@ def nightly(
         SpecError: If the spec or `as_of` is wrong.
         RefusedError: If the source cannot be read; nothing is published then.
         ContractError: If the input or every batch breaks its contract; nothing is published then.
-        ConflictError: If another run promoted meanwhile; run the night again.
+        ConflictError: If a later attempt has published this night.
     """
     tonight = begin(spec, as_of)
 
@@ -88,8 +89,8 @@ def nightly(
 
     batch = forecast(tonight, known.panel, service, contract)
     output = validate_output(tonight, batch, known, contract)
-    if output.critical and decision.champion:  # readers always have a batch
-        service, decision = fall_back(tonight, before, decision, output)
+    while output.critical and service.role != BASELINE:  # readers always have a batch
+        service, decision = fall_back(tonight, decision, output)
         batch = forecast(tonight, known.panel, service, contract)
         output = validate_output(tonight, batch, known, contract)
     if output.critical:

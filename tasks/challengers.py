@@ -5,7 +5,7 @@ import pandas as pd
 from data_contracts.errors import NightcastError
 from models.panel import Ints
 from tasks.contenders import CHALLENGER, Contender, misfit, open_contender
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.stores.records import settled
 from tasks.stores.registry import ModelVersion, versions
 from tasks.tonight import Tonight

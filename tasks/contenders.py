@@ -5,10 +5,12 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from data_contracts.errors import StorageError
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE
 from models.forecaster import Forecaster
 from models.seasonal_naive import SeasonalNaive
+from tasks.stores.probes import read_probe
 from tasks.stores.registry import ModelVersion, find_version, open_model
 from tasks.stores.warehouse import Warehouse
 
@@ -55,6 +57,24 @@ def open_contender(warehouse: Warehouse, version: str, role: Role) -> Contender:
         version=version,
         record=find_version(warehouse, version),
     )
+
+
+def open_proven(warehouse: Warehouse, version: str, role: Role) -> Contender:
+    """Read a version back from disk, and let it repeat the forecasts that were stored with it.
+
+    Raises:
+        SpecError: If there is no such version.
+        StorageError: If its files are missing or altered, or it forecasts something else by now.
+    """
+    contender = open_contender(warehouse, version, role)
+    probe = read_probe(warehouse.models / version)
+    difference = probe.difference(contender.forecaster) if probe else ""
+    if difference:
+        raise StorageError(
+            f"Model {version} fails its probe: {difference}; see whether a library or the device "
+            "was changed since, or put another version into service."
+        )
+    return contender
 
 
 def misfit(contender: Contender, spec: Spec) -> str:

@@ -13,7 +13,7 @@ from tasks.contenders import Contender
 from tasks.evaluate import Entry
 from tasks.lineage import code_version
 from tasks.progress import LEDGER
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.stores.observations import Extraction
 from tasks.tonight import Tonight
 from tasks.train import Trained

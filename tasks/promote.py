@@ -1,75 +1,47 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 
-import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import ConflictError, NightcastError
+from data_contracts.errors import ConflictError
 from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import BASELINE, CHAMPION
 from models import promotion
-from tasks.contenders import CHALLENGER, Contender, baseline_of, misfit, open_contender
+from tasks.contenders import CHALLENGER, Contender, baseline_of
 from tasks.evaluate import Entry
-from tasks.lineage import code_version
 from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
+from tasks.service import Service, decision_of, find_service, roll_back, write_down
 from tasks.stores import registry
-from tasks.stores.records import Occasion, record_decision
+from tasks.stores.registry import Why
 from tasks.tonight import Tonight
 
-
-@dataclass(frozen=True, eq=False)
-class Service:
-    """Who was in service before tonight.
-
-    Attributes:
-        champion: The version that was in service at the cutoff, None without one that can be used.
-        pointer: What the registry says is in service now; promotion replaces exactly that.
-        overtaken: Whether a later night has moved the pointer, so that this one must not.
-        trouble: Why the version that was in service cannot be used, empty where it can.
-    """
-
-    champion: Contender | None
-    pointer: str | None
-    overtaken: bool
-    trouble: str = ""
-
-    def champion_before(self, slot: int) -> Contender | None:
-        """The champion, if it has learned from nothing after a slot."""
-        learned = self.champion.forecaster.trained_until if self.champion else None
-        return self.champion if learned is None or learned <= slot else None
+# Rules of the output contract that a batch of any model would break.
+NOT_THE_MODELS_FAULT = {"few_substituted"}
 
 
 @task(name="load champion", task_run_name="load champion", cache_policy=NO_CACHE)
-def load_champion(tonight: Tonight) -> Service:
-    """Find the version that was in service at the cutoff, and read it from disk.
+def load_champion(tonight: Tonight, *, may_move: bool = True) -> Service:
+    """Find the version that was in service at the cutoff, read it from disk, and try its probe.
 
     A run for an earlier cutoff sees the champion of that date, never a later one, which has learned
-    from what was the future then. One that cannot be read, or that was made for another horizon,
-    calendar or covariates than the spec names by now, is left out, so that a new one is trained:
-    whatever happens to a model, readers have a batch.
+    from what was the future then. One that cannot be read, or that fails its probe, is rolled back
+    to the last one before it that can be used, which is recorded; one that was made for another
+    horizon, calendar or covariates than the spec names by now is left out. Whatever happens to a
+    model, readers have a batch.
+
+    Args:
+        tonight: The night.
+        may_move: Whether the pointer may be moved, which a rehearsal must not.
     """
-    moves = registry.champion_history(tonight.warehouse)
-    known = {record.model_version: record for record in registry.versions(tonight.warehouse)}
-    eligible = [move for move in moves if known[move.model_version].cutoff <= tonight.cutoff]
-    pointer = moves[-1].model_version if moves else None
-    overtaken = len(eligible) < len(moves)
-    if not eligible:
-        return Service(None, pointer, overtaken)
-    try:
-        champion = open_contender(tonight.warehouse, eligible[-1].model_version, CHAMPION)
-    except NightcastError as error:
-        return Service(None, pointer, overtaken, trouble=str(error))
-    why = misfit(champion, tonight.spec)
-    if why:
-        trouble = f"The champion {champion.version} is left out, because {why}."
-        return Service(None, pointer, overtaken, trouble)
-    return Service(champion, pointer, overtaken)
+    before = find_service(tonight, may_move=may_move)
+    move = registry.champion(tonight.warehouse) if before.rolled_back else None
+    if move is not None:
+        write_down(tonight, decision_of(move, "rolled_back"))
+    return before
 
 
 @task(
@@ -92,64 +64,94 @@ def promote(
         noted: Numbers that the next nights need, kept beside those of the decision.
 
     Returns:
-        Who publishes tonight, and the decision.
-
-    Raises:
-        ConflictError: If another run has promoted meanwhile; run the night again.
+        Who publishes tonight, and the decision. Where another run has moved the pointer meanwhile,
+        what it put into service publishes, unjudged, if it can be used for this cutoff.
     """
     with stage("promote"):
+        if before.overtaken:  # its model could never be in service
+            entries = [entry for entry in entries if entry.contender.role != CHALLENGER]
         verdict = _judge(tonight, entries)
         contender = _chosen(verdict, entries)
         decision = _decision(verdict, contender, before, judged=_judged(verdict, entries))
         decision = decision.model_copy(update={"numbers": {**decision.numbers, **noted}})
-        if verdict.outcome == "promoted":
-            registry.promote(
-                tonight.warehouse,
-                contender.version,
-                expected=before.pointer,
-                run_id=tonight.run_id,
-                reason=decision.reason,
-            )
-        _record(tonight, decision)
+        try:
+            _move_pointer(tonight, before, decision)
+        except ConflictError:
+            contender, decision = _outrun(tonight, contender, decision)
+        write_down(tonight, decision)
     return contender, decision
 
 
 @task(name="fall back", task_run_name="fall back", cache_policy=NO_CACHE)
-def fall_back(
-    tonight: Tonight, before: Service, decision: Decision, output: Verdict
-) -> tuple[Contender, Decision]:
-    """Let the baseline publish in the place of a model whose batch breaks its contract.
+def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Contender, Decision]:
+    """Say who publishes in the place of a model whose batch breaks its contract.
 
-    Where the model was promoted tonight, the version that was in service before is so again. The
-    first version ever has none before it, and stays.
+    It is rolled back to who was in service before it. Where the batch of that one is broken too,
+    the baseline publishes, and is in service until a new model is trained. Where no model could
+    keep the contract, the baseline publishes for tonight alone.
 
     Args:
         tonight: The night.
-        before: Who was in service before it.
-        decision: What the gate decided.
+        decision: What was decided so far.
         output: The verdict on the batch.
+
+    Returns:
+        Who publishes instead, whose batch is to be validated in turn, and the decision.
     """
     what = " ".join(finding.sentence for finding in output.critical)
     reason = f"The batch of {decision.champion} broke its contract. {what}"
-    champion = decision.champion
-    if decision.outcome == "promoted" and champion and before.pointer:
-        champion = _give_back(tonight, champion, before.pointer, reason)
-        reason += f" {champion} is in service in its place."
+    if {each.expectation for each in output.critical} <= NOT_THE_MODELS_FAULT:
+        instead = decision.model_copy(update={"outcome": "fallback", "reason": reason})
+        write_down(tonight, instead)
+        return baseline_of(tonight.spec), instead
+    return _rolled_back(tonight, decision, reason)
+
+
+def _rolled_back(tonight: Tonight, decision: Decision, reason: str) -> tuple[Contender, Decision]:
+    twice = decision.outcome == "rolled_back"
+    now = roll_back(tonight, str(decision.champion), reason, to_baseline=twice)
+    by_now = "" if now.trouble else f"{reason} {now.pointer} is in service by now."
+    publisher = baseline_of(tonight.spec) if twice or now.champion is None else now.champion
     instead = decision.model_copy(
-        update={"outcome": "fallback", "reason": reason, "champion": champion}
+        update={
+            "outcome": "fallback" if publisher.role == BASELINE else "rolled_back",
+            "reason": " ".join([decision.reason] * twice + [now.trouble or by_now]),
+            "champion": now.champion.version if now.champion else None,
+        }
     )
-    _record(tonight, instead)
-    return baseline_of(tonight.spec), instead
+    write_down(tonight, instead)
+    return publisher, instead
 
 
-def _give_back(tonight: Tonight, version: str, previous: str, reason: str) -> str:
-    """Put back into service what was there before a version; return what is in service then."""
-    with suppress(ConflictError):  # another run has replaced the version, which is as good
-        registry.promote(
-            tonight.warehouse, previous, expected=version, run_id=tonight.run_id, reason=reason
-        )
-    move = registry.champion(tonight.warehouse)
-    return move.model_version if move else previous
+def _move_pointer(tonight: Tonight, before: Service, decision: Decision) -> None:
+    """Put into service what was promoted, or take out of it what is worse than the baseline.
+
+    Raises:
+        ConflictError: If another run has moved the pointer meanwhile.
+    """
+    why = Why(tonight.run_id, decision.reason, cutoff=tonight.cutoff)
+    demoted = decision.outcome == "baseline" and before.champion is not None
+    to = decision.champion if decision.outcome == "promoted" else BASELINE if demoted else None
+    if to is not None and not before.overtaken:
+        registry.promote(tonight.warehouse, to, expected=before.pointer, why=why)
+
+
+def _outrun(
+    tonight: Tonight, contender: Contender, decision: Decision
+) -> tuple[Contender, Decision]:
+    """Who publishes, and what is recorded, where another run has moved the pointer meanwhile."""
+    now = find_service(tonight)
+    what = f"{now.pointer} was put into service by another run meanwhile"
+    then = f"; {contender.version} is judged again tomorrow" if contender.role == CHALLENGER else ""
+    outrun = decision.model_copy(
+        update={
+            "outcome": "kept" if now.champion else "baseline",
+            "reason": " ".join(filter(None, [f"{what}{then}.", now.trouble])),
+            "champion": now.champion.version if now.champion else None,
+            "judged": tuple(each for each in decision.judged if each != contender.version),
+        }
+    )
+    return now.champion or baseline_of(tonight.spec), outrun
 
 
 def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:
@@ -196,23 +198,13 @@ def _judged(verdict: promotion.Verdict, entries: list[Entry]) -> tuple[str, ...]
 def _decision(
     verdict: promotion.Verdict, chosen: Contender, before: Service, *, judged: tuple[str, ...]
 ) -> Decision:
+    back = before.trouble if before.rolled_back else ""
     return Decision(
         outcome=verdict.outcome,
-        reason=verdict.reason,
+        reason=f"{back} {verdict.reason}".strip(),
         champion=None if chosen.role == BASELINE else chosen.version,
         previous=before.champion.version if before.champion else None,
         origins=verdict.origins,
         numbers=verdict.numbers,
         judged=judged,
     )
-
-
-def _record(tonight: Tonight, decision: Decision) -> None:
-    occasion = Occasion(
-        cutoff=tonight.cutoff,
-        run_id=tonight.run_id,
-        spec_digest=tonight.spec.digest,
-        code_version=code_version(),
-        decided_at=pd.Timestamp.now("UTC").as_unit("us"),
-    )
-    record_decision(tonight.warehouse, decision, occasion=occasion)

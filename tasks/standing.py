@@ -13,7 +13,7 @@ from models.panel import Panel
 from models.schedule import Bounds, Standing, growth, relative_loss
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.stores.records import decisions_before
 from tasks.stores.registry import versions
 from tasks.tonight import Tonight

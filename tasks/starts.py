@@ -12,7 +12,7 @@ from models.panel import Panel
 from models.settings import TrainingSettings
 from models.transfer import why_not
 from tasks.contenders import CHALLENGER, misfit, open_contender
-from tasks.stores.registry import champion_history, versions
+from tasks.stores.registry import champion_history
 from tasks.tonight import Tonight
 
 
@@ -86,10 +86,9 @@ def _find(tonight: Tonight) -> _Found:
 
 def _champion_before(tonight: Tonight) -> str | None:
     """The champion of the night before; not tonight's, so that a night can be run again."""
-    cutoffs = {known.model_version: known.cutoff for known in versions(tonight.warehouse)}
-    served = [move.model_version for move in champion_history(tonight.warehouse)]
-    earlier = [version for version in served if cutoffs[version] < tonight.cutoff]
-    return earlier[-1] if earlier else None
+    moves = champion_history(tonight.warehouse)
+    earlier = [move for move in moves if move.cutoff < tonight.cutoff]
+    return earlier[-1].version if earlier else None
 
 
 def _start(

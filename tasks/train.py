@@ -20,13 +20,14 @@ from models.settings import TrainingSettings
 from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.standing import NO_EVIDENCE, TRAINED, Evidence, bounds_of, standing_tonight
 from tasks.starts import Start, choose_starts
-from tasks.stores.registry import ModelVersion, is_stored, store_model
+from tasks.stores.registry import ModelVersion, is_stored
 from tasks.stores.runs import events_folder
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
+from tasks.versions import keep_version
 
 if TYPE_CHECKING:
     from models.training import Listener, Progress
@@ -160,15 +161,10 @@ def train_challenger(
                     start=start,
                     listeners=[_shown_in(step), *log],
                 )
-            _store(tonight, version, forecaster, minutes=(time.monotonic() - begun) / 60)
+            minutes = (time.monotonic() - begun) / 60
+            now = pd.Timestamp.now("UTC").as_unit("us")
+            keep_version(tonight, version.finished(now, minutes), forecaster, panel)
     return open_contender(tonight.warehouse, version.model_version, CHALLENGER)
-
-
-def _store(
-    tonight: Tonight, version: ModelVersion, forecaster: Forecaster, *, minutes: float
-) -> None:
-    now = pd.Timestamp.now("UTC").as_unit("us")
-    store_model(tonight.warehouse, forecaster.save, version.finished(now, minutes))
 
 
 @task(name="rehearse", task_run_name="rehearse {network}", cache_policy=NO_CACHE)

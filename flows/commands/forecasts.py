@@ -43,10 +43,11 @@ def show_forecasts(
 
 
 def _tell_fallback(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
-    """Say why the batch is the baseline's where a model was to make it."""
+    """Say why the batch is the baseline's, or an older model's, where another was to make it."""
     decision = find_decision(warehouse, row[CUTOFF], row[RUN_ID])
-    if decision.get("outcome") == "fallback":
-        ERR.print(f"[yellow]fallback[/] {shown(decision['reason'])}", soft_wrap=True)
+    words = {"fallback": "fallback", "rolled_back": "rolled back"}
+    if word := words.get(decision.get("outcome", "")):
+        ERR.print(f"[yellow]{word}[/] {shown(decision['reason'])}", soft_wrap=True)
 
 
 def _refuse_source(output: Path, spec: Spec) -> None:

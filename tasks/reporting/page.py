@@ -135,12 +135,14 @@ def render_page(page: Page) -> str:
 def status(night: Night) -> Status:
     """The verdict of the night in one or two words.
 
-    A refused night is `bad`, one that fell back on the baseline is `warn`.
+    A refused night is `bad`, one that fell back on the baseline or on an old model is `warn`.
     """
     if not night.published:
         return Status("Refused", "bad")
     if night.decision.outcome in ("baseline", "fallback"):
         return Status("Baseline", "warn")
+    if night.decision.outcome == "rolled_back":
+        return Status("Rolled back", "warn")
     if night.decision.outcome == "promoted":
         return Status("Newly promoted", "new")
     return Status("Published by champion", "good")

@@ -1,17 +1,17 @@
 """Model versions on disk, and which of them is in service.
 
 A version is an immutable folder with a manifest; its row in the registry holds the digest of that
-manifest. The champion pointer is the last of the moves that the registry keeps.
+manifest. The champion pointer is the last of the moves that the registry keeps; it points at a
+version, or at `baseline` where no version shall be in service.
 """
 
+import difflib
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow as pa
 from data_contracts import registry
 from data_contracts.errors import ConflictError, SpecError, StorageError
 from data_contracts.registry import KIND, PROMOTION, SEQUENCE, VERSION
-from data_contracts.vocabulary import MODEL_VERSION
+from data_contracts.vocabulary import BASELINE, MODEL_VERSION
 from tasks.stores.delta import (
     ATTEMPTS,
     Commit,
@@ -30,14 +30,16 @@ from tasks.stores.delta import (
     storage_trouble,
     try_replace,
 )
-from tasks.stores.files import sha256, sync
+from tasks.stores.files import sha256
+from tasks.stores.model_folders import MANIFEST, damage, write_folder
 from tasks.stores.table import Table, Value, conform
 from tasks.stores.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-MANIFEST = "manifest.json"
+
+_OUTCOMES = ("created_at", "train_minutes", "removed_at")  # what no version is named after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,8 @@ class ModelVersion:
         model_version: Its name. It follows from everything above, so that a night that is run again
             makes the same version again; given only where a version is read back.
         manifest: sha256 of the manifest, set when the version is stored.
+        removed_at: When its files were removed because nothing needed them any more, None while
+            they are kept.
     """
 
     model: str
@@ -76,6 +80,7 @@ class ModelVersion:
     start_reason: str = ""
     model_version: str = ""
     manifest: str = ""
+    removed_at: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
         if not self.model_version:
@@ -85,7 +90,7 @@ class ModelVersion:
     def lineage(self) -> dict[str, Any]:
         """What the version was made from, in values that JSON can hold."""
         made = asdict(self)
-        for outcome in ("created_at", "train_minutes", "model_version", "manifest"):
+        for outcome in (*_OUTCOMES, "model_version", "manifest"):
             del made[outcome]
         instants = {name: _text(made[name]) for name in ("train_cutoff", "cutoff")}
         return made | instants
@@ -109,6 +114,7 @@ class ModelVersion:
             **fields
             | {name: pd.Timestamp(row[name]) for name in instants}
             | {"packages": json.loads(row["packages"]), "start_reason": row["start_reason"] or ""}
+            | {"removed_at": _instant(row["removed_at"])}
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -125,20 +131,46 @@ class Champion:
     """One move of the champion pointer.
 
     Attributes:
-        model_version: What went into service.
+        model_version: What went into service; `baseline` if no version did.
         previous: What was in service before, None for the first.
         sequence: Number of the move, from 1.
+        cutoff: Of the first night that it is good for; a run for an earlier one does not see it.
         decided_at: When, UTC.
         run_id: Which run moved it.
         reason: Why, one sentence.
+        restores: Number of the earlier move that it goes back to, None if it goes forward.
     """
 
     model_version: str
     previous: str | None
     sequence: int
+    cutoff: pd.Timestamp
     decided_at: pd.Timestamp
     run_id: str
     reason: str
+    restores: int | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The version in service, None where the baseline is."""
+        return None if self.model_version == BASELINE else self.model_version
+
+
+@dataclass(frozen=True)
+class Why:
+    """Who moves the pointer, and why.
+
+    Attributes:
+        run_id: Of the run.
+        reason: One sentence.
+        cutoff: Of the first night that the move is good for; None takes that of the version.
+        restores: Number of the earlier move that it goes back to, None if it goes forward.
+    """
+
+    run_id: str
+    reason: str
+    cutoff: pd.Timestamp | None = None
+    restores: int | None = None
 
 
 def store_model(
@@ -160,21 +192,35 @@ def store_model(
         ConflictError: If other runs kept registering the same version.
     """
     folder = warehouse.models / record.model_version
-    if _damage(folder) is not None:
+    if damage(folder) is not None:
+        described = {MODEL_VERSION: record.model_version, "lineage": record.lineage}
         with storage_trouble("write", folder):
-            _write_folder(folder, save, record)
+            write_folder(folder, save, described)
     record = replace(record, manifest=sha256(folder / MANIFEST))
     registered = {known.model_version: known for known in versions(warehouse)}
     known = registered.get(record.model_version)
-    if known is not None and known.manifest == record.manifest:
+    if known is not None and known.manifest == record.manifest and known.removed_at is None:
         return known
+    _register(warehouse, record)
+    return record
+
+
+def mark_removed(warehouse: Warehouse, version: ModelVersion, removed_at: pd.Timestamp) -> None:
+    """Say that the files of a version are no longer kept; what it was made from stays known.
+
+    Raises:
+        StorageError: If the warehouse cannot be written.
+    """
+    _register(warehouse, replace(version, removed_at=removed_at))
+
+
+def _register(warehouse: Warehouse, record: ModelVersion) -> None:
     replace_rows(
         registry_table(warehouse),
         _rows(record.to_row()),
         where={KIND: VERSION, MODEL_VERSION: record.model_version},
         commit=Commit(run_id=record.model_version),
     )
-    return record
 
 
 def open_model(warehouse: Warehouse, version: str) -> Path:
@@ -185,11 +231,17 @@ def open_model(warehouse: Warehouse, version: str) -> Path:
         StorageError: If a file is missing or has been altered.
     """
     record = find_version(warehouse, version)
-    folder = warehouse.models / version
-    damage = _damage(folder, record.manifest)
-    if damage is not None:
+    if record.removed_at is not None:
         raise StorageError(
-            f"Model {version} cannot be used: {damage} in {folder}; restore the folder from a "
+            f"Model {version} cannot be used: retention removed its files on "
+            f"{record.removed_at:%Y-%m-%d}, because nothing needed them; train it again, or name "
+            "another version."
+        )
+    folder = warehouse.models / version
+    trouble = damage(folder, record.manifest)
+    if trouble is not None:
+        raise StorageError(
+            f"Model {version} cannot be used: {trouble} in {folder}; restore the folder from a "
             "backup, or put another version into service."
         )
     return folder
@@ -199,7 +251,8 @@ def is_stored(warehouse: Warehouse, version: str) -> bool:
     """Whether a version is in the registry and its files are as they were written."""
     return any(
         known.model_version == version
-        and _damage(warehouse.models / version, known.manifest) is None
+        and known.removed_at is None
+        and damage(warehouse.models / version, known.manifest) is None
         for known in versions(warehouse)
     )
 
@@ -218,49 +271,82 @@ def find_version(warehouse: Warehouse, version: str) -> ModelVersion:
     """
     known = {record.model_version: record for record in versions(warehouse)}
     if version not in known:
-        newest = list(known)[-3:][::-1]
         raise SpecError(
             f"No model version {version!r} in {warehouse.root}; "
-            f"the newest are: {', '.join(newest) or 'none yet'}."
+            f"{_suggestion(version, list(known))}."
         )
     return known[version]
 
 
+def _suggestion(version: str, known: list[str]) -> str:
+    """The names that resemble one which does not exist, or the newest."""
+    close = difflib.get_close_matches(version, known, n=3)
+    if close:
+        return f"did you mean {' or '.join(close)}?"[:-1]
+    return f"the newest are: {', '.join(known[-3:][::-1]) or 'none yet'}"
+
+
 def champion(warehouse: Warehouse) -> Champion | None:
-    """The version in service, None before the first promotion."""
+    """The last move of the pointer, None before the first."""
     history = champion_history(warehouse)
     return history[-1] if history else None
 
 
 def champion_history(warehouse: Warehouse) -> list[Champion]:
-    """Every move of the pointer, the oldest first."""
+    """Every move of the pointer, the oldest first; their cutoffs ascend."""
     opened = open_table(registry_table(warehouse))
     return [] if opened is None else _moves(warehouse, opened)
 
 
-def promote(
-    warehouse: Warehouse, version: str, *, expected: str | None, run_id: str, reason: str
-) -> Champion:
-    """Put a version into service if the champion is still the one that was compared with it.
+def served_before(moves: list[Champion], move: Champion) -> list[Champion]:
+    """What a move can be rolled back to, the latest first; every version is there once.
 
-    Nothing happens if the version is in service already.
+    A move that went back itself counts as the one that it restored, so that whoever rolls back
+    again walks further back, and what was rolled back stays out.
+
+    Args:
+        moves: All of them, the oldest first.
+        move: One of them.
+    """
+    line: list[Champion] = []
+    seen = {move.model_version}
+    at = _place(moves, move)
+    while at > 1:
+        earlier = moves[at - 2]
+        at = _place(moves, earlier)
+        if earlier.model_version not in seen:
+            seen.add(earlier.model_version)
+            line.append(earlier)
+    return line
+
+
+def _place(moves: list[Champion], move: Champion) -> int:
+    """Number of the move that first put into service what a move restores."""
+    while move.restores is not None:
+        move = moves[move.restores - 1]
+    return move.sequence
+
+
+def promote(warehouse: Warehouse, version: str, *, expected: str | None, why: Why) -> Champion:
+    """Put something else into service if the champion is still the one that was judged.
+
+    Nothing happens if it is in service already.
 
     Args:
         warehouse: Whose pointer.
-        version: What goes into service.
-        expected: What is in service, None for nothing: what the decision was made against.
-        run_id: Who decided.
-        reason: Why, one sentence.
+        version: What goes into service; `baseline` takes every version out of it.
+        expected: What is in service, None for nothing yet: what the decision was made against.
+        why: Who decided, and why.
 
     Returns:
-        The move that put the version into service.
+        The move that put it into service.
 
     Raises:
         SpecError: If there is no such version.
         ConflictError: If something else is in service by now; decide again against that.
         StorageError: If the registry cannot be written.
     """
-    find_version(warehouse, version)
+    made = None if version == BASELINE else find_version(warehouse, version).cutoff
     table = registry_table(warehouse)
     for _ in range(ATTEMPTS):
         opened = ensure_table(table)
@@ -271,13 +357,16 @@ def promote(
         in_service = current.model_version if current else None
         if in_service != expected:
             break
+        cutoffs = [why.cutoff or made, current.cutoff if current else None]
         move = Champion(
             model_version=version,
             previous=in_service,
             sequence=len(moves) + 1,
+            cutoff=max(cutoff for cutoff in cutoffs if cutoff is not None),
             decided_at=pd.Timestamp.now("UTC").as_unit("us"),
-            run_id=run_id,
-            reason=reason,
+            run_id=why.run_id,
+            reason=why.reason,
+            restores=why.restores,
         )
         if _try_move(opened, table, move):
             return move
@@ -301,7 +390,10 @@ def _moves(warehouse: Warehouse, opened: "DeltaTable") -> list[Champion]:
     rows = read_table(registry_table(warehouse), opened).to_pylist()
     names = Champion.__dataclass_fields__
     moves = [{name: row[name] for name in names} for row in rows if row[KIND] == PROMOTION]
-    return [Champion(**move | {"decided_at": pd.Timestamp(move["decided_at"])}) for move in moves]
+    instants = ("cutoff", "decided_at")
+    return [
+        Champion(**move | {name: pd.Timestamp(move[name]) for name in instants}) for move in moves
+    ]
 
 
 def _try_move(opened: "DeltaTable", table: Table, move: Champion) -> bool:
@@ -312,55 +404,8 @@ def _try_move(opened: "DeltaTable", table: Table, move: Champion) -> bool:
     return try_replace(opened, table, rows, where=where, commit=commit) is not None
 
 
-def _write_folder(folder: Path, save: Callable[[Path], None], record: ModelVersion) -> None:
-    """Write beside, then rename: the folder is there whole or not at all."""
-    draft = folder.with_name(f".tmp-{uuid4().hex}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        save(draft)
-        files = sorted(path for path in draft.rglob("*") if path.is_file())
-        manifest = {
-            MODEL_VERSION: record.model_version,
-            "lineage": record.lineage,
-            "files": {path.relative_to(draft).as_posix(): sha256(path) for path in files},
-        }
-        (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True))
-        for path in (draft, *draft.rglob("*")):
-            sync(path)
-        _put_in_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _put_in_place(draft: Path, folder: Path) -> None:
-    if folder.exists() and _damage(folder) is not None:
-        damaged = folder.rename(draft.with_name(f"{draft.name}-damaged"))
-        shutil.rmtree(damaged)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if _damage(folder) is not None:  # else another run stored the same version first
-            raise
-    sync(folder.parent)
-
-
-def _damage(folder: Path, manifest_digest: str | None = None) -> str | None:
-    """What is wrong with a model folder, None if nothing is."""
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        return f"{MANIFEST} is missing"
-    if manifest_digest is not None and sha256(manifest) != manifest_digest:
-        return f"{MANIFEST} is not the one that was registered"
-    try:
-        files = json.loads(manifest.read_bytes())["files"]
-    except (ValueError, KeyError):
-        return f"{MANIFEST} cannot be read"
-    for name, digest in files.items():
-        if not (folder / name).is_file():
-            return f"{name} is missing"
-        if sha256(folder / name) != digest:
-            return f"{name} has been altered"
-    return None
+def _instant(value: Any) -> pd.Timestamp | None:
+    return None if value is None else pd.Timestamp(value)
 
 
 def _text(instant: pd.Timestamp) -> str:

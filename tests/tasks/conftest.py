@@ -9,6 +9,7 @@ from models.seasonal_naive import SeasonalNaive
 from tasks.stores.registry import ModelVersion, store_model
 from tasks.stores.warehouse import open_warehouse
 from tasks.tonight import Tonight
+from tasks.versions import keep_version
 
 CUTOFF = pd.Timestamp("2013-10-15T03:00Z").as_unit("us")
 TRAINED_UNTIL = CUTOFF - pd.Timedelta(days=14)
@@ -69,26 +70,44 @@ def walks():
     )
 
 
+def version_of(tonight, seed):
+    return ModelVersion(
+        model="yesterday",
+        snapshot="5ca1ab1e",
+        spec_digest=tonight.spec.digest,
+        seed=seed,
+        code_version="0.1.0",
+        packages={},
+        train_cutoff=tonight.cutoff - (CUTOFF - TRAINED_UNTIL),
+        cutoff=tonight.cutoff,
+        created_at=tonight.issued_at,
+        train_minutes=4.5,
+    )
+
+
 @pytest.fixture
 def store():
-    """Stores a model that repeats yesterday as the version of a night; returns its name."""
+    """Stores a model that repeats the day before as the version of a night; returns its name.
 
-    def put(tonight, *, seed=7, **changes):
+    With `factor` it repeats the day that many days ago.
+    """
+
+    def put(tonight, *, seed=7, factor=1, **changes):
         spec = tonight.spec
         sizes = {"horizon": spec.horizon, "quantile_levels": spec.quantile_levels} | changes
-        version = ModelVersion(
-            model="yesterday",
-            snapshot="5ca1ab1e",
-            spec_digest=spec.digest,
-            seed=seed,
-            code_version="0.1.0",
-            packages={},
-            train_cutoff=tonight.cutoff - (CUTOFF - TRAINED_UNTIL),
-            cutoff=tonight.cutoff,
-            created_at=tonight.issued_at,
-            train_minutes=4.5,
-        )
-        saved = SeasonalNaive((24,), **sizes).save
-        return store_model(tonight.warehouse, saved, version).model_version
+        saved = SeasonalNaive((24 * factor,), **sizes).save
+        return store_model(tonight.warehouse, saved, version_of(tonight, seed)).model_version
+
+    return put
+
+
+@pytest.fixture
+def probed():
+    """The same with a probe and its spec, as a training stores it."""
+
+    def put(tonight, panel, *, seed=7):
+        spec = tonight.spec
+        model = SeasonalNaive((24,), horizon=spec.horizon, quantile_levels=spec.quantile_levels)
+        return keep_version(tonight, version_of(tonight, seed), model, panel).model_version
 
     return put

@@ -6,9 +6,9 @@ from data_contracts.night import Decision
 from tasks.challengers import challengers_tonight, waiting_challengers
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.evaluate import unseen_origins
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.stores.records import Occasion, record_decision
-from tasks.stores.registry import promote
+from tasks.stores.registry import Why, promote
 
 DAY = pd.Timedelta(days=1)
 NOBODY = Service(champion=None, pointer=None, overtaken=False)
@@ -59,7 +59,7 @@ def test_a_challenger_that_is_in_service_already_takes_part_as_the_champion(
 ):
     tonight = tonight_of()
     one, other = store(tonight, seed=1), store(tonight, seed=2)
-    promote(tonight.warehouse, one, expected=None, run_id="run", reason="Best.")
+    promote(tonight.warehouse, one, expected=None, why=Why("run", "Best."))
     champion = open_contender(tonight.warehouse, one, "champion")
     before = Service(champion, one, overtaken=False)
 

@@ -15,7 +15,7 @@ from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.evaluate import Entry
 from tasks.outcome import Outcome, record_of, record_of_refusal
 from tasks.progress import LEDGER, Ledger, stage
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.stores.observations import Extraction
 from tasks.train import Trained
 

@@ -10,7 +10,7 @@ from models.evaluation import evaluate
 from models.seasonal_naive import SeasonalNaive
 from tasks.contenders import baseline_of, open_contender
 from tasks.evaluate import Entry
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.standing import (
     DRIFT,
     LOSS_GROWTH,

@@ -7,7 +7,7 @@ from data_contracts.errors import SpecError
 from models.training import train
 from tasks.contenders import open_contender
 from tasks.starts import Start, choose_starts
-from tasks.stores.registry import ModelVersion, promote, store_model
+from tasks.stores.registry import ModelVersion, Why, promote, store_model
 from tasks.stores.snapshots import save_panel
 from tasks.train import starts_tonight, train_challenger, training_settings
 
@@ -54,7 +54,7 @@ def served(asking, walks):
     )
     trained = train(walks, settings, train_until=until)
     name = store_model(before.warehouse, trained.save, version).model_version
-    promote(before.warehouse, name, expected=None, run_id="before", reason="Better.")
+    promote(before.warehouse, name, expected=None, why=Why(run_id="before", reason="Better."))
     return name
 
 
@@ -91,7 +91,9 @@ def test_a_version_that_starts_elsewhere_has_another_name_and_says_where_it_star
     assert warm.version != scratch.version
     assert (warm.record.start, warm.record.start_reason) == (served, start.reason)
     assert (scratch.record.start, scratch.record.start_reason) == (None, Start().reason)
-    promote(tonight.warehouse, warm.version, expected=served, run_id="run", reason="Better.")
+    promote(
+        tonight.warehouse, warm.version, expected=served, why=Why(run_id="run", reason="Better.")
+    )
     (again,) = starts_tonight(tonight, walks, train_until=until).values()
     assert again.version == served, "a night that is run again starts where it started"
     (tomorrow,) = starts_tonight(

@@ -8,7 +8,7 @@ from prefect import flow
 from models.schedule import Due
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.progress import REPORTER
-from tasks.promote import Service
+from tasks.service import Service
 from tasks.starts import Start
 from tasks.stores.registry import versions
 from tasks.stores.snapshots import save_panel

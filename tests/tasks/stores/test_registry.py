@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,17 +8,25 @@ from pathlib import Path
 from threading import Barrier
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from deltalake import write_deltalake
 
 from data_contracts.errors import ConflictError, SpecError, StorageError
+from tasks.stores.delta import read_table
 from tasks.stores.registry import (
+    Champion,
     ModelVersion,
+    Why,
     champion,
     champion_history,
     find_version,
     is_stored,
     open_model,
     promote,
+    registry_table,
+    served_before,
     store_model,
     versions,
 )
@@ -204,8 +213,13 @@ def test_an_unknown_version_is_refused_and_the_newest_are_named(warehouse):
     with pytest.raises(SpecError, match="No model version 'v9' in .*; the newest are: none yet"):
         open_model(warehouse, "v9")
     version = stored(warehouse)
+    nearly = version[:-1] + "z"
+    with pytest.raises(
+        SpecError, match=f"No model version '{nearly}' in .*; did you mean {version}"
+    ):
+        find_version(warehouse, nearly)
     with pytest.raises(SpecError, match=f"the newest are: {version}"):
-        promote(warehouse, "v9", expected=None, run_id="a", reason="better")
+        promote(warehouse, "v9", expected=None, why=Why(run_id="a", reason="better"))
 
 
 def test_nothing_is_in_service_before_the_first_promotion(warehouse):
@@ -217,9 +231,9 @@ def test_nothing_is_in_service_before_the_first_promotion(warehouse):
 
 def test_every_move_of_the_pointer_is_kept(warehouse):
     one, two = stored(warehouse), stored(warehouse, seed=8)
-    promote(warehouse, one, expected=None, run_id="a", reason="first")
-    promote(warehouse, two, expected=one, run_id="b", reason="better")
-    promote(warehouse, one, expected=two, run_id="c", reason="rolled back")
+    promote(warehouse, one, expected=None, why=Why(run_id="a", reason="first"))
+    promote(warehouse, two, expected=one, why=Why(run_id="b", reason="better"))
+    promote(warehouse, one, expected=two, why=Why(run_id="c", reason="rolled back"))
     history = champion_history(warehouse)
     moves = [(move.sequence, move.previous, move.model_version, move.reason) for move in history]
     assert moves == [
@@ -231,22 +245,96 @@ def test_every_move_of_the_pointer_is_kept(warehouse):
     assert len(versions(warehouse)) == 2
 
 
+def move(number, version, restores=None):
+    return Champion(
+        model_version=version,
+        previous=None,
+        sequence=number,
+        cutoff=NIGHT,
+        decided_at=NIGHT,
+        run_id="a",
+        reason="",
+        restores=restores,
+    )
+
+
+@pytest.mark.parametrize(
+    ("history", "line"),
+    [
+        pytest.param(["a"], [], id="the first"),
+        pytest.param(["a", "b", "c"], ["b", "a"], id="each before"),
+        pytest.param(["a", "b", "c", ("b", 2)], ["a"], id="once rolled back"),
+        pytest.param(["a", "b", "c", ("b", 2), ("a", 1)], [], id="to the first"),
+        pytest.param(["a", "b", "c", ("b", 2), "d"], ["b", "a"], id="what went out stays out"),
+        pytest.param(["a", "b", "c", ("b", 2), "d", ("b", 4)], ["a"], id="rolled back twice"),
+        pytest.param(["a", "baseline", "b"], ["baseline", "a"], id="over the baseline"),
+        pytest.param(["a", "b", "a", "c"], ["a", "b"], id="every version once"),
+    ],
+)
+def test_rolling_back_walks_further_back_and_never_to_what_was_rolled_back(history, line):
+    steps = [step if isinstance(step, tuple) else (step, None) for step in history]
+    moves = [move(number, *step) for number, step in enumerate(steps, start=1)]
+    assert [each.model_version for each in served_before(moves, moves[-1])] == line
+
+
+def test_the_baseline_can_take_the_place_of_a_version(warehouse):
+    version = stored(warehouse)
+    promote(warehouse, version, expected=None, why=Why("a", "first"))
+    later = NIGHT + pd.Timedelta("1D")
+    promote(warehouse, "baseline", expected=version, why=Why("b", "worse", cutoff=later))
+    last = champion(warehouse)
+    assert (last.model_version, last.version, last.previous) == ("baseline", None, version)
+    assert [each.cutoff for each in champion_history(warehouse)] == [NIGHT, later]
+
+
+def test_moves_are_good_from_ascending_nights_on(warehouse):
+    new, old = stored(warehouse), stored(warehouse, cutoff=NIGHT - pd.Timedelta("7D"))
+    promote(warehouse, new, expected=None, why=Why("a", "first"))
+    promote(warehouse, old, expected=new, why=Why("b", "by hand"))
+    assert [each.cutoff for each in champion_history(warehouse)] == [NIGHT, NIGHT]
+
+
+def test_a_registry_of_the_first_version_is_read_as_if_its_moves_knew_their_night(warehouse):
+    version = stored(warehouse)
+    promote(warehouse, version, expected=None, why=Why("a", "first", cutoff=NIGHT))
+    table = registry_table(warehouse)
+    rows = read_table(table).drop_columns(["restores", "removed_at"])
+    moved = pc.equal(rows["kind"], "promotion")
+    rows = rows.set_column(
+        rows.column_names.index("cutoff"),
+        "cutoff",
+        pc.if_else(moved, pa.scalar(None, rows["cutoff"].type), rows["cutoff"]),
+    )
+    rows = rows.cast(pa.schema([field.remove_metadata() for field in rows.schema]))
+    shutil.rmtree(table.path)
+    write_deltalake(table.path, rows, partition_by=["kind"])
+
+    (first,) = champion_history(warehouse)
+    (known,) = versions(warehouse)
+
+    assert (first.model_version, first.cutoff, first.restores) == (version, NIGHT, None)
+    assert known.removed_at is None
+    other = stored(warehouse, seed=8)
+    promote(warehouse, other, expected=version, why=Why("b", "better"))
+    assert [each.sequence for each in champion_history(warehouse)] == [1, 2]
+
+
 def test_promoting_what_is_in_service_changes_nothing(warehouse):
     version = stored(warehouse)
-    first = promote(warehouse, version, expected=None, run_id="a", reason="first")
+    first = promote(warehouse, version, expected=None, why=Why(run_id="a", reason="first"))
     for expected in (None, version):
-        again = promote(warehouse, version, expected=expected, run_id="b", reason="again")
+        again = promote(warehouse, version, expected=expected, why=Why(run_id="b", reason="again"))
         assert again == first
     assert champion_history(warehouse) == [first]
 
 
 def test_a_promotion_against_an_old_champion_is_refused(warehouse):
     one, two = stored(warehouse), stored(warehouse, seed=8)
-    promote(warehouse, one, expected=None, run_id="a", reason="first")
+    promote(warehouse, one, expected=None, why=Why(run_id="a", reason="first"))
     with pytest.raises(ConflictError, match=f"follow no champion, but meanwhile {one}"):
-        promote(warehouse, two, expected=None, run_id="b", reason="first too")
+        promote(warehouse, two, expected=None, why=Why(run_id="b", reason="first too"))
     with pytest.raises(ConflictError, match=f"follow v0, but meanwhile {one} is in service"):
-        promote(warehouse, two, expected="v0", run_id="b", reason="better")
+        promote(warehouse, two, expected="v0", why=Why(run_id="b", reason="better"))
     assert champion(warehouse).model_version == one
 
 
@@ -258,7 +346,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 import deltalake
 from data_contracts.errors import ConflictError
-from tasks.stores.registry import promote
+from tasks.stores.registry import Why, promote
 from tasks.stores.warehouse import Warehouse
 
 warehouse = Warehouse(Path({warehouse!r}))
@@ -266,7 +354,7 @@ warehouse = Warehouse(Path({warehouse!r}))
 def compete(expected, version, start):
     time.sleep(max(0, start - time.monotonic()))
     try:
-        promote(warehouse, version, expected=expected, run_id=version, reason="race")
+        promote(warehouse, version, expected=expected, why=Why(run_id=version, reason="race"))
     except ConflictError:
         os._exit(1)
     os._exit(0)
@@ -311,12 +399,12 @@ def test_a_commit_between_look_up_and_promotion_lets_the_other_win(warehouse, mo
     def overtaken(table):
         opened = look_up(table)
         for version in others:
-            promote(warehouse, version, expected=None, run_id="fast", reason="first")
+            promote(warehouse, version, expected=None, why=Why(run_id="fast", reason="first"))
         return opened
 
     monkeypatch.setattr(registry, "ensure_table", overtaken)
     with pytest.raises(ConflictError, match=f"meanwhile {one} is in service"):
-        promote(warehouse, two, expected=None, run_id="slow", reason="first too")
+        promote(warehouse, two, expected=None, why=Why(run_id="slow", reason="first too"))
     assert [move.run_id for move in champion_history(warehouse)] == ["fast"]
 
 
@@ -332,7 +420,7 @@ def test_a_version_registered_between_look_up_and_promotion_is_no_conflict(wareh
         return opened
 
     monkeypatch.setattr(registry, "ensure_table", beside)
-    move = promote(warehouse, version, expected=None, run_id="a", reason="first")
+    move = promote(warehouse, version, expected=None, why=Why(run_id="a", reason="first"))
     assert champion(warehouse) == move
 
 
