@@ -370,7 +370,7 @@ class Spec(Part):
     season_lengths: tuple[Annotated[int, Field(ge=1, le=MANY)], ...] = ()
     quantile_levels: tuple[float, ...] = DECILES
     candidates: tuple[str, ...] = ("attention_lstm", "multihead_lstm")
-    baseline: Literal["seasonal_naive"] = "seasonal_naive"
+    baseline: str | tuple[str, ...] = "seasonal_naive"
     training: Training = Training()
     gate: Gate = Gate()
     calibration: Calibration = Calibration()
@@ -405,6 +405,17 @@ class Spec(Part):
         if len(set(candidates)) < len(candidates):
             raise ValueError("expected every candidate once")
         return candidates
+
+    @field_validator("baseline", mode="before")
+    @classmethod
+    def _baselines_differ(cls, baseline: Any) -> Any:
+        """One name is the same alone and in a list, so that both have the same digest."""
+        names = baseline if isinstance(baseline, (list, tuple)) else [baseline]
+        if not names or not all(isinstance(name, str) and name for name in names):
+            raise ValueError("expected a name or a list of names")
+        if len(set(names)) < len(names):
+            raise ValueError("expected every baseline once")
+        return tuple(names) if len(names) > 1 else names[0]
 
     @model_validator(mode="after")
     def _columns_in_one_role(self) -> Self:
@@ -466,6 +477,11 @@ class Spec(Part):
     def seasons(self) -> tuple[int, ...]:
         """Season lengths in steps, ascending: those of the spec, or those of the frequency."""
         return tuple(sorted(self.season_lengths or self.grid.habits.season_lengths))
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Names of the baselines, of which the best on earlier origins counts."""
+        return (self.baseline,) if isinstance(self.baseline, str) else self.baseline
 
     @property
     def season_length(self) -> int:

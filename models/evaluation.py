@@ -174,7 +174,7 @@ def forecast_origins(
     levels = forecaster.quantile_levels
     quantiles = np.empty((num_windows, horizon, len(levels)), np.float32)
     target = np.empty((num_windows, horizon), np.float32)
-    for batch in _batches(num_windows):
+    for batch in _batches(num_windows, getattr(forecaster, "windows_at_once", BATCH_SIZE)):
         window = of_series[batch], of_origin[batch]
         quantiles[batch] = forecaster.predict(panel, *window)
         target[batch] = gather(panel, *window, context_length=0, horizon=horizon).target
@@ -200,7 +200,7 @@ def losses_of(forecasts: Forecasts) -> Losses:
     quantiles = forecasts.quantiles.reshape(*target.shape, len(forecasts.quantile_levels))
     of_leads = np.empty((len(_MEASURES), *target.shape), np.float32)
     means = np.empty((len(_MEASURES), len(target)))
-    for batch in _batches(len(target)):
+    for batch in _batches(len(target), BATCH_SIZE):
         y = target[batch].astype(np.float64)
         losses = _step_losses(y, quantiles[batch], forecasts.quantile_levels)
         of_leads[:, batch] = losses
@@ -288,9 +288,9 @@ def _named(measures: Any) -> dict[str, Any]:
     return dict(zip(_MEASURES, measures, strict=True))
 
 
-def _batches(num_windows: int) -> Iterator[slice]:
-    for begin in range(0, num_windows, BATCH_SIZE):
-        yield slice(begin, begin + BATCH_SIZE)
+def _batches(num_windows: int, size: int) -> Iterator[slice]:
+    for begin in range(0, num_windows, size):
+        yield slice(begin, begin + size)
 
 
 def _running_error(y: Floats, lag: int) -> Doubles:

@@ -34,3 +34,27 @@ def evaluation_origins(panel: Panel, *, origins: int, every: int, horizon: int) 
         every = max(1, min(every, spare // (origins - 1)))
     possible = min(origins, spare // every + 1)
     return panel.cutoff_slot - horizon - every * np.arange(possible - 1, -1, -1, dtype=np.int64)
+
+
+def earlier_origins(
+    panel: Panel, first: int, *, origins: int, every: int, horizon: int, least: int
+) -> Ints:
+    """Choose slots whose forecasts are over by the first origin that contenders are judged from.
+
+    The last of them lies one horizon before it, the others `every` steps apart before that.
+
+    Args:
+        panel: Where the histories are.
+        first: The first slot that contenders are judged from.
+        origins: Wanted number of origins.
+        every: Steps between origins.
+        horizon: Steps that one forecast covers.
+        least: Steps of the longest history that every origin has behind it.
+
+    Returns:
+        Slots, ascending, shape `(O,)` with `O <= origins`.
+    """
+    last = first - horizon
+    spare = int(panel.lengths_until(last).max(initial=0)) - least
+    possible = 0 if spare < 0 else min(origins, spare // every + 1)
+    return last - every * np.arange(possible - 1, -1, -1, dtype=np.int64)

@@ -33,4 +33,8 @@ def _load(folder: Path) -> Forecaster:
         from models.seasonal_naive import SeasonalNaive
 
         return SeasonalNaive.load(folder)
-    raise ValueError(f"the kind {kind!r} instead of neural or seasonal_naive")
+    if kind == "statistical":
+        from models.statistical import Statistical
+
+        return Statistical.load(folder)
+    raise ValueError(f"the kind {kind!r} instead of neural, seasonal_naive or statistical")

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.panel import Bools, Floats, Ints, Panel
 from models.scores import Doubles
+from models.windows import recent_target
 
 NAME = "seasonal_naive"
 # Pinball loss on the sample: pooling over phases costs 4 %, the phases of a week instead of a day
@@ -109,7 +110,7 @@ class SeasonalNaive:
 
     def _predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         longest = self.season_lengths[-1]
-        context = _context(panel, series, origins, length=self._context_length)  # (B, L)
+        context = recent_target(panel, series, origins, length=self._context_length)  # (B, L)
         median = self._median(context)
         lost = np.isnan(median).any(axis=1)
         median[lost] = _last_observed(panel, series[lost], origins[lost])[:, None]
@@ -179,17 +180,6 @@ def _centred_quantiles(changes: Floats, levels: tuple[float, ...]) -> Doubles:
     upper = np.take_along_axis(ordered, np.minimum(below + 1, count - 1), axis=-1)
     quantiles: Doubles = lower + (upper - lower) * (place - below)
     return quantiles[..., 1:] - quantiles[..., :1]
-
-
-def _context(panel: Panel, series: Ints, origins: Ints, *, length: int) -> Floats:
-    """The target up to each origin, NaN where not observed, shape `(B, length)`."""
-    rows = panel.rows(series[:, None], origins[:, None] + np.arange(1 - length, 1))
-    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
-    inside = (rows >= begin) & (rows < end)
-    rows = np.where(inside, rows, begin)
-    known = inside & panel.observed[rows]
-    context: Floats = np.where(known, panel.y[rows], np.float32(np.nan))
-    return context
 
 
 def _latest_at_phase(context: Floats, season: int, horizon: int) -> Floats:

@@ -71,5 +71,23 @@ def gather(
     )
 
 
+def recent_target(panel: Panel, series: Ints, origins: Ints, *, length: int) -> Floats:
+    """The target up to each origin, NaN where not observed, shape `(B, length)`.
+
+    Args:
+        panel: Where to look; may be memory-mapped.
+        series: Position of each window's series, shape `(B,)`.
+        origins: Slot of the last step that each window may see, shape `(B,)`.
+        length: Steps up to and including the origin.
+    """
+    rows = panel.rows(series[:, None], origins[:, None] + np.arange(1 - length, 1))
+    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
+    inside = (rows >= begin) & (rows < end)
+    rows = np.where(inside, rows, begin)
+    known = inside & panel.observed[rows]
+    target: Floats = np.where(known, panel.y[rows], np.float32(np.nan))
+    return target
+
+
 def _take(values: Floats, rows: Ints, inside: Bools) -> Floats:
     return np.where(inside[..., None], values[rows], np.float32(np.nan))

@@ -8,8 +8,9 @@ import pandas as pd
 from data_contracts.errors import StorageError
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE
+from models import seasonal_naive
+from models.baselines import build_baseline
 from models.forecaster import Forecaster
-from models.seasonal_naive import SeasonalNaive
 from tasks.stores.probes import read_probe
 from tasks.stores.registry import ModelVersion, find_version, open_model
 from tasks.stores.warehouse import Warehouse
@@ -99,12 +100,28 @@ def misfit(contender: Contender, spec: Spec) -> str:
     return ""
 
 
-def baseline_of(spec: Spec) -> Contender:
-    """The forecast that every model has to beat."""
-    forecaster = SeasonalNaive(
-        season_lengths=spec.seasons, horizon=spec.horizon, quantile_levels=spec.quantile_levels
+def baseline_of(spec: Spec, name: str | None = None) -> Contender:
+    """The forecast that every model has to beat.
+
+    Args:
+        spec: Says the seasons, the horizon, the levels, and what baselines there are.
+        name: Of one of them; None takes the first.
+    """
+    forecaster = build_baseline(
+        name or spec.baselines[0],
+        spec.seasons,
+        horizon=spec.horizon,
+        quantile_levels=spec.quantile_levels,
     )
     return Contender(forecaster=forecaster, role=BASELINE, version=forecaster.name)
+
+
+def substitute_of(spec: Spec) -> Contender:
+    """Who forecasts the series that are set aside: the seasonal naive, whatever the baseline is.
+
+    It takes microseconds, and has an answer to any history.
+    """
+    return baseline_of(spec, seasonal_naive.NAME)
 
 
 def in_service(spec: Spec, champion: Contender | None) -> list[Contender]:

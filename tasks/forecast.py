@@ -27,7 +27,7 @@ from data_contracts.vocabulary import (
 )
 from models.panel import Bools, Floats, Ints, Panel
 from models.quantiles import mean_of_quantiles
-from tasks.contenders import Contender, baseline_of
+from tasks.contenders import Contender, substitute_of
 from tasks.progress import stage
 from tasks.tonight import Tonight
 
@@ -55,7 +55,7 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
                 tonight,
                 panel,
                 np.flatnonzero(by_baseline),
-                baseline_of(tonight.spec),
+                substitute_of(tonight.spec),
                 SUBSTITUTED,
             ),
         ]

@@ -13,6 +13,7 @@ from data_contracts.moments import in_utc
 from data_contracts.observations import check_severities
 from data_contracts.spec import NO_START, Spec, load_spec
 from data_contracts.vocabulary import CHAMPION
+from models.baselines import check_baseline
 from models.device import check_device
 from models.networks import check_network
 from models.settings import networks_in
@@ -102,6 +103,8 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
 
 def check_training(spec: Spec) -> None:
     """Refuse now what training would refuse in an hour."""
+    for baseline in spec.baselines:
+        check_baseline(baseline)
     for candidate in spec.candidates:
         _check_candidate(candidate, spec.training.members)
     check_device(spec.training.device)

@@ -24,7 +24,9 @@ def show_champion(spec_path: Path, *, as_json: bool) -> None:
         )
         return
     if not moves:
-        OUT.print(f"{spec.name}: no model is in service; the baseline {spec.baseline} is.")
+        OUT.print(
+            f"{spec.name}: no model is in service; the baseline {' or '.join(spec.baselines)} is."
+        )
         return
     OUT.print(f"{spec.name}: [bold]{shown(moves[0].model_version)}[/] is in service.")
     table = Table("since (UTC)", "version", "reason")

@@ -181,7 +181,12 @@ KEYS = {
         {"candidates": ["attention_lstm", "attention_lstm"]},
         "candidates: expected every candidate once, got ['attention_lstm', 'attention_lstm'].",
     ),
-    "baseline": ({"baseline": "mean"}, "baseline: expected 'seasonal_naive', got 'mean'."),
+    "baseline": ({"baseline": 3}, "baseline: expected a name or a list of names, got 3."),
+    "no baseline": ({"baseline": []}, "baseline: expected a name or a list of names, got []."),
+    "baseline twice": (
+        {"baseline": ["AutoETS", "AutoETS"]},
+        "baseline: expected every baseline once, got ['AutoETS', 'AutoETS'].",
+    ),
     "when": (
         {"training__when": "sometimes"},
         "training.when: expected 'auto', 'always' or 'never', got 'sometimes'.",
@@ -332,6 +337,18 @@ def test_the_digest_does_not_depend_on_where_the_warehouse_is():
 )
 def test_the_digest_depends_on_everything_else(changes):
     assert parse(**changes).digest != parse().digest
+
+
+def test_one_baseline_is_the_same_alone_and_in_a_list():
+    alone, listed = parse(baseline="AutoETS"), parse(baseline=["AutoETS"])
+
+    assert listed == alone
+    assert listed.digest == alone.digest
+    assert listed.baselines == ("AutoETS",)
+
+
+def test_several_baselines_keep_their_order():
+    assert parse(baseline=["MSTL", "AutoETS"]).baselines == ("MSTL", "AutoETS")
 
 
 def test_the_digest_does_not_depend_on_how_the_spec_is_written():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.origins import LONGEST_SHARE, evaluation_origins
+from models.origins import LONGEST_SHARE, earlier_origins, evaluation_origins
 
 
 def origins_of(panel, origins, every, horizon):
@@ -43,3 +43,24 @@ def test_a_panel_without_series_has_no_origins(make_panel):
     empty = type(panel)(**{**vars(panel), "unique_ids": (), "indptr": np.zeros(1, np.int64)})
 
     assert origins_of(empty, 4, 2, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "origins", "expected"),
+    [
+        pytest.param(500, 3, [828, 852, 876], id="room enough"),
+        pytest.param(471, 3, [852, 876], id="fewer"),
+        pytest.param(424, 3, [876], id="one"),
+        pytest.param(423, 3, [], id="none"),
+        pytest.param(0, 3, [], id="no history"),
+    ],
+)
+def test_earlier_origins_are_over_by_the_first_and_leave_history_before_them(
+    make_panel, length, origins, expected
+):
+    panel = make_panel([np.ones(length), np.ones(length // 2)], horizon=24)
+    assert panel.cutoff_slot == 1000
+
+    earlier = earlier_origins(panel, 900, origins=origins, every=24, horizon=24, least=300)
+
+    assert earlier.tolist() == expected

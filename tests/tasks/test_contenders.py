@@ -5,7 +5,7 @@ from models.neural import NeuralForecaster
 from models.settings import NetworkSettings, TrainingSettings
 from models.support import Support
 from models.window_inputs import Features
-from tasks.contenders import Contender, baseline_of, misfit, open_contender
+from tasks.contenders import Contender, baseline_of, misfit, open_contender, substitute_of
 from tasks.stores.registry import find_version
 
 COVARIATES = {"past": ["temp"], "known": ["holiday"], "static": ["airport"]}
@@ -71,6 +71,17 @@ def test_a_model_fits_as_long_as_the_spec_asks_for_what_it_can(tonight_of, store
 def test_the_baseline_always_fits(tonight_of):
     spec = tonight_of().spec
     assert misfit(baseline_of(spec), spec) == ""
+
+
+def test_the_first_baseline_that_the_spec_names_is_the_baseline(tonight_of):
+    spec = tonight_of(baseline=["AutoETS", "MSTL"]).spec
+
+    assert baseline_of(spec).name == baseline_of(spec).version == "AutoETS"
+    assert baseline_of(spec, "MSTL").name == "MSTL"
+
+
+def test_series_that_are_set_aside_get_the_seasonal_naive_whatever_the_baseline_is(tonight_of):
+    assert substitute_of(tonight_of(baseline="AutoETS").spec).name == "seasonal_naive"
 
 
 def test_the_age_of_a_model_counts_from_what_it_last_saw(tonight_of, store):

@@ -92,6 +92,9 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        pytest.param(
+            {"baseline": ["MSTL", "autoets"]}, "got 'autoets'; did you mean AutoETS", id="baseline"
+        ),
         pytest.param({"candidates": ["oracle"]}, "got 'oracle'", id="unknown network"),
         pytest.param({"candidates": ["tcn+"]}, r"joined by \+, got 'tcn\+'", id="half a fusion"),
         pytest.param({"candidates": [""]}, "networks among .*, got ''", id="network without name"),
