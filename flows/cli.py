@@ -171,11 +171,27 @@ def backtest(
 
 @app.command()
 @_one_sentence
-def champion(spec: SpecPath, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show the model in service and how it came there."""
-    from flows.commands.champion import show_champion
+def champion(
+    spec: SpecPath,
+    *,
+    version: Annotated[
+        str | None,
+        typer.Option("--set", metavar="VERSION", help="Put this version, or baseline, in service."),
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to what was in service before.")
+    ] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the records.")] = "",
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Show what the model in service was made from.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the model in service and how it came there; put another one in its place."""
+    from flows.commands.champion import Wish, show_champion
 
-    show_champion(spec, as_json=as_json)
+    show_champion(spec, Wish(version, rollback, reason, lineage), as_json=as_json)
 
 
 @app.command()

@@ -77,7 +77,7 @@ def promote(
         try:
             _move_pointer(tonight, before, decision)
         except ConflictError:
-            contender, decision = _outrun(tonight, contender, decision)
+            contender, decision = _outrun(tonight, contender, decision, _baseline(entries))
         write_down(tonight, decision)
     return contender, decision
 
@@ -137,7 +137,7 @@ def _move_pointer(tonight: Tonight, before: Service, decision: Decision) -> None
 
 
 def _outrun(
-    tonight: Tonight, contender: Contender, decision: Decision
+    tonight: Tonight, contender: Contender, decision: Decision, baseline: Contender
 ) -> tuple[Contender, Decision]:
     """Who publishes, and what is recorded, where another run has moved the pointer meanwhile."""
     now = find_service(tonight)
@@ -151,7 +151,11 @@ def _outrun(
             "judged": tuple(each for each in decision.judged if each != contender.version),
         }
     )
-    return now.champion or baseline_of(tonight.spec), outrun
+    return now.champion or baseline, outrun
+
+
+def _baseline(entries: list[Entry]) -> Contender:
+    return next(entry.contender for entry in entries if entry.contender.role == BASELINE)
 
 
 def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:
