@@ -1,11 +1,12 @@
 """Contract of `evaluations.delta`: a row per version, series, origin and lead that the gate judged.
 
 Losses are those of one observed step, in the unit of `y`: `absolute_error` of the median, `pinball`
-twice the pinball loss averaged over levels, `absolute_y`, `error` median minus actual, `covered`
-whether the actual is in the widest interval. `scale` is the mean absolute error of the seasonal
-naive in sample, before the origin, so that the mean of `absolute_error / scale` is MASE, the sum of
-`pinball` over that of `absolute_y` WQL, the mean of `covered` coverage, and the sum of `error` over
-that of `absolute_y` the bias. Steps that were not observed have no row; what is not finite is null.
+twice the pinball loss averaged over levels, `absolute_y`, `error` median minus actual, `covered` 1
+for an actual in the widest interval, 0 outside, between for one that equals an end. `scale` is the
+mean absolute error of the seasonal naive in sample, before the origin, so that the mean of
+`absolute_error / scale` is MASE, the sum of `pinball` over that of `absolute_y` WQL, the mean of
+`covered` coverage, and the sum of `error` over that of `absolute_y` the bias. Steps that were not
+observed have no row; what is not finite is null.
 
 Rows with the lead 0 are from before version 2: means over the observed `steps` of all leads.
 """
