@@ -246,13 +246,28 @@ class Gate(Part):
         origins: Rolling origins on which all contenders are scored.
         every: Steps between origins; None takes the horizon.
         alpha: Accepted probability of promoting a challenger that is no better.
+        min_gain: Least gain over the champion that is worth a change.
+        margin: Share by which the loss of a challenger may be higher than that of a champion older
+            than `training.max_age_days`, which an equal may replace.
         min_coverage: Least share of actuals inside the widest interval, relative to its nominal.
+        min_missed: Least share of actuals outside of it, relative to its nominal.
+        max_bias: Mean error of the median per unit of mean |y| that may be further from 0 than
+            that of the champion.
+        max_worst_tenth: Factor to which the mean loss of the worst tenth of the series may grow.
+        max_segment: Factor to which the mean loss of the series with one label of a static column
+            may grow, where that is beyond doubt.
     """
 
     origins: int = Field(default=14, ge=2, le=MANY)
     every: int | None = Field(default=None, ge=1, le=MANY)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    min_gain: Share = 0.01
+    margin: Share = 0.02
     min_coverage: Share = 0.8
+    min_missed: Share = 0.25
+    max_bias: float = Field(default=0.1, gt=0)
+    max_worst_tenth: float = Field(default=1.2, ge=1)
+    max_segment: float = Field(default=1.2, ge=1)
 
 
 class Calibration(Part):

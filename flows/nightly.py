@@ -85,7 +85,7 @@ def nightly(
     trained = train_challengers(tonight, due, source, origins)
     rivals = challengers_tonight(before, trained.challengers, waiting)
     entries += evaluate_contenders(tonight, panel, rivals, origins)
-    service, decision = promote(tonight, before, entries, noted=due.numbers)
+    service, decision = promote(tonight, before, entries, segments=panel.labels, noted=due.numbers)
 
     batch = forecast(tonight, known.panel, service, contract)
     output = validate_output(tonight, batch, known, contract)

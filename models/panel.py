@@ -55,6 +55,14 @@ class Panel:
         return len(self.unique_ids)
 
     @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The label of every series, by static column."""
+        columns = self.static.T.tolist()
+        return {
+            name: tuple(labels) for name, labels in zip(self.static_names, columns, strict=True)
+        }
+
+    @property
     def lengths(self) -> Ints:
         """Steps of history per series up to and including the cutoff, shape `(S,)`."""
         return np.diff(self.indptr) - self.horizon

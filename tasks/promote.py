@@ -1,7 +1,8 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -53,7 +54,12 @@ def load_champion(tonight: Tonight, *, may_move: bool = True) -> Service:
     cache_policy=NO_CACHE,
 )
 def promote(
-    tonight: Tonight, before: Service, entries: list[Entry], *, noted: Mapping[str, float] = {}
+    tonight: Tonight,
+    before: Service,
+    entries: list[Entry],
+    *,
+    segments: Mapping[str, Sequence[str]] = {},
+    noted: Mapping[str, float] = {},
 ) -> tuple[Contender, Decision]:
     """Decide who is in service from tonight on, move the pointer, and record the decision.
 
@@ -61,6 +67,7 @@ def promote(
         tonight: The night.
         before: Who was in service.
         entries: Everyone's losses on the unseen origins; the baseline's are among them.
+        segments: By static column, the label of every series that was judged.
         noted: Numbers that the next nights need, kept beside those of the decision.
 
     Returns:
@@ -70,7 +77,7 @@ def promote(
     with stage("promote"):
         if before.overtaken:  # its model could never be in service
             entries = [entry for entry in entries if entry.contender.role != CHALLENGER]
-        verdict = _judge(tonight, entries)
+        verdict = _judge(tonight, before, entries, segments)
         contender = _chosen(verdict, entries)
         decision = _decision(verdict, contender, before, judged=_judged(verdict, entries))
         decision = decision.model_copy(update={"numbers": {**decision.numbers, **noted}})
@@ -158,17 +165,32 @@ def _baseline(entries: list[Entry]) -> Contender:
     return next(entry.contender for entry in entries if entry.contender.role == BASELINE)
 
 
-def _judge(tonight: Tonight, entries: list[Entry]) -> promotion.Verdict:
-    spec = tonight.spec
+def _judge(
+    tonight: Tonight, before: Service, entries: list[Entry], segments: Mapping[str, Sequence[str]]
+) -> promotion.Verdict:
     challengers = {label: entry.losses for label, entry in _challengers(entries).items()}
     losses = {e.contender.role: e.losses for e in entries if e.contender.role != CHALLENGER}
-    rules = promotion.Rules(
+    return promotion.decide(
+        challengers, losses.get(CHAMPION), losses[BASELINE], _rules(tonight, before), segments
+    )
+
+
+def _rules(tonight: Tonight, before: Service) -> promotion.Rules:
+    spec, gate = tonight.spec, tonight.spec.gate
+    age = before.champion.age(tonight.cutoff) if before.champion else None
+    return promotion.Rules(
         levels=spec.quantile_levels,
-        alpha=spec.gate.alpha,
-        min_coverage=spec.gate.min_coverage,
+        alpha=gate.alpha,
+        min_gain=gate.min_gain,
+        margin=gate.margin,
+        overdue=age is not None and age > pd.Timedelta(days=spec.training.max_age_days),
+        min_coverage=gate.min_coverage,
+        min_missed=gate.min_missed,
+        max_bias=gate.max_bias,
+        max_worst_tenth=gate.max_worst_tenth,
+        max_segment=gate.max_segment,
         seed=spec.training.seed,
     )
-    return promotion.decide(challengers, losses.get(CHAMPION), losses[BASELINE], rules)
 
 
 def _chosen(verdict: promotion.Verdict, entries: list[Entry]) -> Contender:

@@ -66,15 +66,6 @@ class Pool:
         """Steps that one forecast covers, `H`."""
         return self.target.shape[-1]
 
-    @property
-    def labels(self) -> dict[str, tuple[str, ...]]:
-        """The label of every series, by static column."""
-        panel = self.panel
-        columns = panel.static.T.tolist()
-        return {
-            name: tuple(column) for name, column in zip(panel.static_names, columns, strict=True)
-        }
-
     def losses(self, quantiles: Floats) -> Losses:
         """Everyone's losses as a night counts them."""
         handed = Handed("pool", self.origins, self.levels, quantiles)

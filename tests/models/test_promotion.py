@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from models.evaluation import Losses
-from models.promotion import Rules, decide, relative_gain, resample
+from models.promotion import Rules, decide
 
 LEVELS = (0.1, 0.5, 0.9)
 RULES = Rules(levels=LEVELS, resamples=500)
 
 
-def losses_of(pinball, *, scale=1.0, covered=0.8, horizon=24, every=24):
+def losses_of(pinball, *, scale=1.0, covered=0.8, error=0.0, horizon=24, every=24):
     """Losses with a given scaled pinball, shape (S, O), of windows that were fully observed."""
     pinball = np.asarray(pinball, float)
     shape = pinball.shape
@@ -25,7 +25,7 @@ def losses_of(pinball, *, scale=1.0, covered=0.8, horizon=24, every=24):
         pinball=pinball * scale,
         absolute_y=np.full(shape, 10.0),
         covered=np.full(shape, float(covered)),
-        error=np.zeros(shape),
+        error=np.full(shape, error),
     )
 
 
@@ -54,9 +54,9 @@ def spoilt(losses, value):
 
 
 def worse_for_one_series(reference):
-    """Half the loss for all series but the first, which loses twice as much as before."""
+    """Half the loss for all series but the first, which loses half as much again as the worst."""
     pinball = 0.5 * reference
-    pinball[0] = 2 * reference.max()
+    pinball[0] = 1.3 * reference.mean(axis=1).max() * np.linspace(0.9, 1.1, reference.shape[1])
     return losses_of(pinball)
 
 
@@ -146,6 +146,41 @@ CASES = [
         id="worst tenth of the series much worse",
     ),
     pytest.param(
+        lambda r: {"new": better(r, 0.2, covered=0.99)},
+        lambda r: better(r, 0.1),
+        ("blocked", "champion"),
+        "covers 99.0 % of the actuals, more than 95.0 %",
+        id="intervals too wide",
+    ),
+    pytest.param(
+        lambda r: {"new": better(r, 0.2, covered=0.99)},
+        lambda r: better(r, 0.1, covered=0.995),
+        ("promoted", "new"),
+        "new gains 11.1 % over the champion",
+        id="intervals too wide, those of the champion wider",
+    ),
+    pytest.param(
+        lambda r: {"new": better(r, 0.2, covered=0.6)},
+        lambda r: better(r, 0.1, covered=0.5),
+        ("promoted", "new"),
+        "new gains 11.1 % over the champion",
+        id="intervals too narrow, those of the champion narrower",
+    ),
+    pytest.param(
+        lambda r: {"new": better(r, 0.2, error=-1.5)},
+        lambda r: better(r, 0.1, error=0.4),
+        ("blocked", "champion"),
+        "its bias of -15.0 % is further from 0 than the 4.0 % of the champion by more than 10.0 %",
+        id="biased",
+    ),
+    pytest.param(
+        lambda r: {"new": better(r, 0.105)},
+        lambda r: better(r, 0.1),
+        ("kept", "champion"),
+        "less than the 1.0 % that is worth a change",
+        id="better beyond doubt by next to nothing",
+    ),
+    pytest.param(
         lambda r: {"new": better(r, 0.2, covered=0.5)},
         lambda r: None,
         ("baseline", "baseline"),
@@ -176,8 +211,8 @@ CASES = [
     pytest.param(
         lambda r: {"new": better(r[:5], 0.2)},
         lambda r: better(r, 0.1),
-        ("blocked", "champion"),
-        "new was scored on other windows",
+        ("kept", "champion"),
+        "new was scored on other windows and is judged another night",
         id="a challenger scored on other series",
     ),
     pytest.param(
@@ -318,27 +353,103 @@ def test_everyone_who_is_not_promoted_has_a_reason(reference):
     assert "best" not in verdict.rejected
 
 
-def test_resampled_gains_answer_to_a_loop(reference):
-    theirs, ours = reference.mean(axis=0), (reference**2).mean(axis=0)
-    resampled = resample(14, block_length=3, rules=RULES)
-    gains = relative_gain(theirs, ours, resampled)
-
-    assert gains[0] == pytest.approx(1 - ours.mean() / theirs.mean())
-    for draw in range(20):
-        picked = resampled.origins[draw]
-        deviation = 1 - ours[picked].mean() / theirs[picked].mean() - gains[0]
-        stretched = gains[0] + deviation * resampled.stretch[draw]
-        assert gains[1 + draw] == pytest.approx(stretched)
+def two_halves(reference, first, second):
+    """Another gain in the first half of the series than in the second."""
+    half = len(reference) // 2
+    gains = np.where(np.arange(len(reference)) < half, first, second)
+    return losses_of((1 - gains[:, None]) * reference)
 
 
-def test_blocks_are_runs_of_origins_around_the_circle():
-    drawn = resample(14, block_length=3, rules=RULES).origins
+HALVES = {"region": ["north"] * 5 + ["south"] * 5}
 
-    assert drawn.shape == (RULES.resamples, 14)
-    steps = np.diff(drawn, axis=1) % 14
-    within = np.arange(1, 14) % 3 != 0
-    assert (steps[:, within] == 1).all()
-    assert set(np.unique(drawn)) == set(range(14))
+
+def test_who_is_much_worse_on_a_segment_is_stopped(reference):
+    many = np.tile(reference, (4, 1))
+    contest = (
+        {"new": two_halves(many, -0.3, 0.7)},
+        None,
+        losses_of(many),
+        replace(RULES, max_worst_tenth=2),
+    )
+    halves = {"region": ["north"] * 20 + ["south"] * 20}
+
+    verdict = decide(*contest, halves)
+
+    assert decide(*contest).outcome == "promoted"
+    assert verdict.outcome == "baseline"
+    assert "loss on region north is 1.3 times that of the baseline, more than 1.2" in verdict.reason
+    assert verdict.numbers["new.worst_segment"] == pytest.approx(1.3)
+
+
+def test_a_segment_with_a_gain_like_all_others_stops_nobody(reference):
+    verdict = decide({"new": better(reference, 0.2)}, None, losses_of(reference), RULES, HALVES)
+
+    assert verdict.outcome == "promoted"
+    assert verdict.numbers["new.worst_segment"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param([f"shop {k}" for k in range(10)], id="one series each"),
+        pytest.param(["all"] * 10, id="all series"),
+        pytest.param([""] * 9 + ["odd"], id="one against the rest"),
+    ],
+)
+def test_a_segment_too_small_to_tell_stops_nobody(reference, labels):
+    rng = np.random.default_rng(3)
+    noisy = losses_of(0.7 * reference * np.exp(0.1 * rng.normal(size=reference.shape)))
+
+    verdict = decide({"new": noisy}, None, losses_of(reference), RULES, {"shop": labels})
+
+    assert verdict.outcome == "promoted"
+
+
+def test_an_equal_replaces_a_champion_past_its_age_and_no_other():
+    rng = np.random.default_rng(4)
+    shared = np.exp(0.3 * rng.normal(size=14))
+    old, new = shared * np.exp(0.03 * rng.normal(size=(2, 20, 14)))
+    contest = {"new": losses_of(new)}, losses_of(old), losses_of(1.2 * old)
+
+    assert decide(*contest, RULES).outcome == "kept"
+    assert decide(*contest, replace(RULES, overdue=True)).outcome == "promoted"
+
+
+def test_who_may_be_worse_by_more_than_the_margin_does_not_replace_an_old_champion(reference):
+    contest = {"new": better(reference, 0.07)}, better(reference, 0.1), losses_of(reference)
+
+    verdict = decide(*contest, replace(RULES, overdue=True))
+
+    assert verdict.outcome == "kept"
+    assert "may be worse than the champion by more than 2.0 %" in verdict.reason
+
+
+def test_who_was_scored_on_other_windows_is_judged_another_night(reference):
+    others = {"late": better(reference[:, 1:], 0.3), "new": better(reference, 0.2)}
+
+    verdict = decide(others, None, losses_of(reference), RULES)
+
+    assert (verdict.contender, verdict.unjudged) == ("new", ("late",))
+    assert "late" not in verdict.rejected
+
+
+def test_a_champion_scored_on_other_windows_stays(reference):
+    verdict = decide(
+        {"new": better(reference, 0.2)}, better(reference[:, 1:], 0.1), losses_of(reference), RULES
+    )
+
+    assert (verdict.outcome, verdict.unjudged) == ("kept", ("new",))
+    assert "the champion was scored on other windows" in verdict.reason
+
+
+def test_where_nothing_can_be_judged_only_who_never_can_is_rejected(reference):
+    few = reference[:, :4]
+    rivals = {"new": better(few, 0.2), "other": replace(better(few, 0.2), quantile_levels=(0.5,))}
+
+    verdict = decide(rivals, None, losses_of(few), RULES)
+
+    assert verdict.unjudged == ("new",)
+    assert verdict.rejected == {"other": "was scored on other quantile levels"}
 
 
 def share_promoted(gain):
