@@ -209,7 +209,7 @@ class Training(Part):
     log: Literal["none", "tensorboard"] = "none"
     max_age_days: float = Field(default=28, gt=0, le=MANY)
     cooldown_days: float = Field(default=7, ge=0, le=MANY)
-    max_loss_growth: float = Field(default=0.1, gt=0, le=MANY)
+    max_loss_growth: float = Field(default=0.2, gt=0, le=MANY)
     max_drift: float = Field(default=1.5, gt=0, le=MANY)
     start_from: str = NO_START
     freeze: tuple[LayerGroup, ...] = ()

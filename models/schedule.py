@@ -41,7 +41,7 @@ class Bounds:
 
     max_age: timedelta = timedelta(days=28)
     cooldown: timedelta = timedelta(days=7)
-    max_loss_growth: float = 0.1
+    max_loss_growth: float = 0.2
     max_drift: float = 1.5
 
 

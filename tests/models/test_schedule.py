@@ -27,13 +27,13 @@ CALM = Standing(
         pytest.param("auto", {"champion_age": 29 * DAYS}, True, "29 days", id="too old"),
         pytest.param("auto", {"demoted": True}, True, "worse than the baseline", id="demoted"),
         pytest.param(
-            "auto", {"loss_growth": (0.12, 0.2)}, True, "20% last night and 12%", id="loss"
+            "auto", {"loss_growth": (0.22, 0.3)}, True, "30% last night and 22%", id="loss"
         ),
         pytest.param(
-            "auto", {"loss_growth": (0.2, 0.1)}, False, "+20%, up to +10%", id="one night"
+            "auto", {"loss_growth": (0.3, 0.2)}, False, "+30%, up to +20%", id="one night"
         ),
-        pytest.param("auto", {"loss_growth": (0.2,)}, False, "No training", id="first night"),
-        pytest.param("auto", {"loss_growth": (None, 0.2)}, False, "No training", id="not known"),
+        pytest.param("auto", {"loss_growth": (0.3,)}, False, "No training", id="first night"),
+        pytest.param("auto", {"loss_growth": (None, 0.3)}, False, "No training", id="not known"),
         pytest.param(
             "auto", {"drift": (1.6, 2.0)}, True, "by 2 last night and 1.6 tonight", id="drift"
         ),
