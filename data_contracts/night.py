@@ -85,6 +85,7 @@ class Night(Record):
         quarantined: One sentence per series set aside, by `unique_id`.
         warnings: Sentences of the contracts that did not stop anything, rows set aside included.
         training: Why networks were or were not trained tonight, one sentence.
+        upkeep: What was removed, or shown elsewhere, once the batch was published.
         version: Of the Delta table after the commit.
         schema_version: Of this record as JSON; 2 since a decision may be a fallback, 3 since it
             names whom it judged and may be a roll-back.
@@ -111,6 +112,7 @@ class Night(Record):
     warnings: tuple[str, ...] = ()
     training: str = ""
     stages: tuple[Stage, ...] = ()
+    upkeep: tuple[str, ...] = ()
     version: int | None = None
 
     @classmethod

@@ -374,6 +374,34 @@ class Contracts(Part):
         return self
 
 
+class Retention(Part):
+    """How much is kept of what serves no more.
+
+    Always kept are versions that were ever in service, that a published batch names or that a kept
+    version started from, the snapshots of all kept versions, and whatever is younger than a day.
+
+    Attributes:
+        versions: Newest of the other model versions that are kept.
+        snapshots: Newest of the other snapshots that are kept.
+        runs: Newest nights whose record, report and validation result are kept.
+    """
+
+    versions: int = Field(default=20, ge=0, le=MANY)
+    snapshots: int = Field(default=14, ge=0, le=MANY)
+    runs: int = Field(default=400, ge=1, le=MANY)
+
+
+class Registry(Part):
+    """Where model versions are shown beside the warehouse.
+
+    Attributes:
+        mlflow: Tracking URI of an MLflow that mirrors versions, scores and champion (extra
+            `mlflow`), such as `sqlite:////srv/mlflow.db` or `http://mlflow:5000`; None: nowhere.
+    """
+
+    mlflow: str | None = Field(default=None, min_length=1)
+
+
 class Spec(Part):
     """One set of series and everything that Nightcast has to know about it."""
 
@@ -390,6 +418,8 @@ class Spec(Part):
     gate: Gate = Gate()
     calibration: Calibration = Calibration()
     contracts: Contracts = Contracts()
+    retention: Retention = Retention()
+    registry: Registry = Registry()
     warehouse: str = Field(default="./warehouse", min_length=1)
 
     @field_validator("name")
@@ -551,8 +581,12 @@ class Spec(Part):
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits of the content; where the warehouse is does not count, nor the log."""
-        content = self.model_dump(mode="json", exclude={"warehouse": True, "training": {"log"}})
+        """Twelve hex digits of the content, without what changes no forecast.
+
+        That is where the warehouse is, what is kept in it and shown beside it, and the log.
+        """
+        elsewhere: Any = dict.fromkeys(("warehouse", "retention", "registry"), True)
+        content = self.model_dump(mode="json", exclude=elsewhere | {"training": {"log"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -29,6 +29,7 @@ from tasks.snapshot import snapshot
 from tasks.standing import Evidence
 from tasks.tonight import begin
 from tasks.train import train_challengers, training_tonight
+from tasks.upkeep import tidy_up
 from tasks.validate import set_aside, validate_input, validate_output
 
 
@@ -99,6 +100,7 @@ def nightly(
     output.raise_if_critical()
 
     version = publish(tonight, batch)
+    upkeep = (tidy_up(tonight),)
     outcome = Outcome(
         known=known,
         contract=contract,
@@ -112,5 +114,6 @@ def nightly(
         batch=batch,
         output=output,
         version=version,
+        upkeep=upkeep,
     )
     return report(tonight, outcome)

@@ -17,6 +17,7 @@ from tasks.service import Service
 from tasks.stores.observations import Extraction
 from tasks.tonight import Tonight
 from tasks.train import Trained
+from tasks.upkeep import Upkeep
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +37,7 @@ class Outcome:
         batch: The rows that were published.
         output: The verdict on them.
         version: Of the table that first holds them.
+        upkeep: What came of the steps after that.
     """
 
     known: Extraction
@@ -50,12 +52,14 @@ class Outcome:
     batch: pd.DataFrame
     output: Verdict
     version: int
+    upkeep: tuple[Upkeep, ...] = ()
 
 
 def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     """The record of a published night."""
     findings = [*outcome.contract.warnings, *outcome.output.warnings]
     trouble = [*filter(None, [outcome.before.trouble]), *outcome.trained.failures]
+    trouble += [step.trouble for step in outcome.upkeep if step.trouble]
     aside = outcome.contract.rows_aside_told
     return _record(
         tonight,
@@ -73,6 +77,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
             },
             "warnings": (*trouble, *aside, *(finding.sentence for finding in findings)),
             "training": " ".join([outcome.due.reason, *outcome.trained.starts]),
+            "upkeep": tuple(step.done for step in outcome.upkeep if step.done),
             "version": outcome.version,
         },
     )

@@ -4,7 +4,7 @@ A batch is all forecasts of one cutoff; readers see all of it or nothing.
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, RUN_ID
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
 from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
 from tasks.stores.files import whole
 from tasks.stores.table import Table, Value, in_order, stamped
@@ -101,6 +101,24 @@ def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.T
             filters=[(CUTOFF_DATE, "=", cutoff.date()), (CUTOFF, "=", cutoff.to_pydatetime())]
         )
     return _as_published(as_present(table, opened, rows))
+
+
+def published_versions(warehouse: Warehouse, among: Collection[str]) -> set[str]:
+    """Which of some model versions a published batch names; files without any are not read.
+
+    Raises:
+        StorageError: If the table is damaged.
+    """
+    table = forecasts_table(warehouse)
+    opened = open_table(table)
+    if opened is None or not among:
+        return set()
+    with storage_trouble("read", table.path):
+        rows = opened.to_pyarrow_dataset().scanner(
+            columns=[MODEL_VERSION], filter=pc.field(MODEL_VERSION).isin(list(among))
+        )
+        parts = [pc.unique(part[MODEL_VERSION]).to_pylist() for part in rows.to_batches()]
+    return {version for part in parts for version in part}
 
 
 def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> Path:

@@ -35,7 +35,7 @@ def read_history(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -
 def _nights_before(warehouse: Warehouse, cutoff: pd.Timestamp) -> list[pd.Timestamp]:
     """Cutoffs of the last nights that left a verdict, the oldest first."""
     found: list[pd.Timestamp] = []
-    runs = warehouse.root / "runs"
+    runs = warehouse.runs
     names = sorted((path.name for path in runs.glob("*T*")), reverse=True)
     for name in names:
         night = _cutoff(name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def save_panel(panel: Panel, folder: Path) -> Path:
             snapshot.rename(folder / f".damaged-{uuid4().hex}")
         if not snapshot.exists():
             _rename(draft, snapshot)
+        os.utime(snapshot)  # retention leaves alone what is in use
         return snapshot
     finally:
         shutil.rmtree(draft, ignore_errors=True)

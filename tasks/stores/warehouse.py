@@ -59,9 +59,14 @@ class Warehouse:
         """Plain files for simple readers."""
         return self.root / "exports"
 
+    @property
+    def runs(self) -> Path:
+        """One folder per cutoff."""
+        return self.root / "runs"
+
     def run(self, cutoff: pd.Timestamp) -> Path:
         """Stage markers, validation result and report of one cutoff."""
-        return self.root / "runs" / f"{cutoff.tz_convert('UTC'):{NIGHT}}"
+        return self.runs / f"{cutoff.tz_convert('UTC'):{NIGHT}}"
 
 
 def warehouse_of(spec: Spec) -> Warehouse:

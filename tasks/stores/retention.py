@@ -1,0 +1,149 @@
+"""Remove what nothing needs any more, so that a crash at any moment leaves nothing half-removed.
+
+The row of a version says first that its files are gone; then its folder is renamed, at once, to a
+name that nobody looks for; only then its files are deleted. What a crash leaves behind is finished
+by the next night.
+"""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import pandas as pd
+
+from data_contracts.spec import Retention
+from tasks.stores.forecasts import published_versions
+from tasks.stores.registry import ModelVersion, champion_history, mark_removed, versions
+from tasks.stores.warehouse import Warehouse
+
+UNTOUCHED = pd.Timedelta(days=1)  # whatever is younger may be in use
+LEFTOVERS = (".tmp-*", ".damaged-*")
+
+
+class Removed(NamedTuple):
+    """What was removed: names of versions, of snapshots and of the folders of nights."""
+
+    versions: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One sentence, empty where nothing was removed.
+
+        >>> str(Removed(versions=("a", "b"), runs=("c",)))
+        'Removed, as retention says: model versions a and b; the files of the night c.'
+        """
+        parts = [
+            _named("model version", self.versions),
+            _named("snapshot", self.snapshots),
+            _named("the files of the night", self.runs),
+        ]
+        told = "; ".join(filter(None, parts))
+        return f"Removed, as retention says: {told}." if told else ""
+
+
+def clear_out(
+    warehouse: Warehouse, keep: Retention, *, now: pd.Timestamp, named: str = ""
+) -> Removed:
+    """Remove versions, snapshots and nights beyond those that are kept, and leftovers of crashes.
+
+    Args:
+        warehouse: Where.
+        keep: How many of those that nothing needs.
+        now: The real instant.
+        named: A version that the spec starts its trainings from.
+
+    Raises:
+        StorageError: If a table cannot be read or written; what was not removed yet stays.
+    """
+    _sweep(warehouse, now)
+    known = versions(warehouse)
+    gone = _unneeded(warehouse, known, keep.versions, now=now, named=named)
+    for version in gone:
+        mark_removed(warehouse, version, now)
+    marked = [each for each in known if each.removed_at is not None]
+    for version in (*gone, *marked):
+        _remove(warehouse.models / version.model_version, now)
+    names = {version.model_version for version in (*gone, *marked)}
+    needed = {each.snapshot for each in known if each.model_version not in names}
+    return Removed(
+        versions=tuple(version.model_version for version in gone),
+        snapshots=_remove_oldest(warehouse.snapshots, keep.snapshots, needed, now),
+        runs=_remove_oldest(warehouse.runs, keep.runs, set(), now),
+    )
+
+
+def _unneeded(
+    warehouse: Warehouse, known: list[ModelVersion], keep: int, *, now: pd.Timestamp, named: str
+) -> list[ModelVersion]:
+    """Versions that may go: never in service, never published, no start of any that stays."""
+    served = {move.model_version for move in champion_history(warehouse)}
+    idle = [each for each in known if each.removed_at is None and each.model_version not in served]
+    idle.sort(key=lambda each: each.created_at, reverse=True)
+    old = {each.model_version for each in idle[keep:] if each.created_at < now - UNTOUCHED}
+    old -= published_versions(warehouse, old)
+    old -= _starts({each.model_version: each for each in known}, old) | {named}
+    return [each for each in idle if each.model_version in old]
+
+
+def _starts(known: dict[str, ModelVersion], old: set[str]) -> set[str]:
+    """Everything that the versions which stay started from, and what that started from."""
+    starts: set[str] = set()
+    for version in known.keys() - old:
+        start = known[version].start
+        while start in known and start not in starts:
+            starts.add(start)
+            start = known[start].start
+    return starts
+
+
+def _remove_oldest(folder: Path, keep: int, needed: set[str], now: pd.Timestamp) -> tuple[str, ...]:
+    """Remove folders beyond the newest ones; names of those that are gone."""
+    there = [path for path in _entries(folder) if path.name not in needed]
+    there.sort(key=lambda path: (_age(path, now), path.name))
+    return tuple(path.name for path in there[keep:] if _remove(path, now))
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+
+
+def _age(path: Path, now: pd.Timestamp) -> pd.Timedelta:
+    try:
+        return now - pd.Timestamp(path.stat().st_mtime, unit="s", tz="UTC")
+    except FileNotFoundError:  # another run has removed it
+        return pd.Timedelta(0)
+
+
+def _remove(path: Path, now: pd.Timestamp) -> bool:
+    """Give a folder a name that nobody looks for, then delete it; whether it was there."""
+    if not path.exists() or _age(path, now) < UNTOUCHED:
+        return False
+    aside = path.with_name(f".tmp-{uuid4().hex}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:  # another run has removed it
+        return False
+    shutil.rmtree(aside, ignore_errors=True)
+    return True
+
+
+def _sweep(warehouse: Warehouse, now: pd.Timestamp) -> None:
+    """Delete what runs that were killed have left."""
+    for folder in (warehouse.models, warehouse.snapshots, warehouse.runs):
+        for pattern in LEFTOVERS:
+            for path in folder.glob(pattern):
+                if _age(path, now) >= UNTOUCHED:
+                    with suppress(FileNotFoundError):
+                        shutil.rmtree(path)
+
+
+def _named(what: str, names: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    *others, last = names
+    return f"{what}s {', '.join(others)} and {last}" if others else f"{what} {last}"
