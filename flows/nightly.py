@@ -18,7 +18,7 @@ from data_contracts.spec import load_spec
 from data_contracts.vocabulary import BASELINE
 from tasks.challengers import challengers_tonight, waiting_challengers
 from tasks.contenders import in_service
-from tasks.evaluate import evaluate_contenders, unseen_origins
+from tasks.evaluate import as_published, evaluate_contenders, unseen_origins
 from tasks.extract import extract
 from tasks.forecast import forecast
 from tasks.outcome import Outcome
@@ -88,11 +88,13 @@ def nightly(
     entries += evaluate_contenders(tonight, panel, rivals, origins)
     service, decision = promote(tonight, before, entries, segments=panel.labels, noted=due.numbers)
 
-    batch = forecast(tonight, known.panel, service, contract)
+    publisher = as_published(tonight, panel, service, entries)
+    batch = forecast(tonight, known.panel, publisher, contract)
     output = validate_output(tonight, batch, known, contract)
     while output.critical and service.role != BASELINE:  # readers always have a batch
         service, decision = fall_back(tonight, decision, output)
-        batch = forecast(tonight, known.panel, service, contract)
+        publisher = as_published(tonight, panel, service, entries)
+        batch = forecast(tonight, known.panel, publisher, contract)
         output = validate_output(tonight, batch, known, contract)
     if output.critical:
         refused = contract.merge(output)

@@ -170,10 +170,13 @@ class Calibrated:
     Attributes:
         forecaster: Who forecasts.
         calibration: How its forecasts are adjusted.
+        unique_ids: Names of the series that it was learned from, in their order; in the panel that
+            is forecast they may have other positions.
     """
 
     forecaster: Forecaster
     calibration: Calibration
+    unique_ids: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -202,7 +205,10 @@ class Calibrated:
 
     def predict(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
         """Quantiles of the forecaster, adjusted; see `Forecaster.predict`."""
-        return self.calibration.apply(self.forecaster.predict(panel, series, origins), series)
+        learned = {name: position for position, name in enumerate(self.unique_ids)}
+        beyond = len(learned)
+        known = np.array([learned.get(panel.unique_ids[k], beyond) for k in series], np.int64)
+        return self.calibration.apply(self.forecaster.predict(panel, series, origins), known)
 
     def save(self, folder: Path) -> None:
         """Write the forecaster; a calibration is learned anew every night."""

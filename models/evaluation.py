@@ -1,8 +1,8 @@
 """Evaluation: every contender forecasts the same windows, and its losses are kept one by one."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -41,6 +41,17 @@ class Forecasts:
     def horizon(self) -> int:
         """Steps that one forecast covers, `H`."""
         return int(self.target.shape[2])
+
+    def since(self, origin: int) -> Self:
+        """Those from one slot on."""
+        kept = self.origins >= origin
+        return replace(
+            self,
+            origins=self.origins[kept],
+            quantiles=self.quantiles[:, kept],
+            target=self.target[:, kept],
+            scale=self.scale[:, kept],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,6 +273,18 @@ def summary(losses: Losses) -> Summary:
         bias=_divide(_total(losses.error, losses), size),
         excluded=int((~judged).sum()),
     )
+
+
+def coverage_by_lead(losses: Losses) -> Doubles:
+    """Share of actuals inside the widest interval at each lead, NaN without any, shape `(H,)`.
+
+    Raises:
+        ValueError: If only means over windows are known.
+    """
+    if losses.leads is None:
+        raise ValueError("Expected losses by lead, got means over windows.")
+    covered = losses.leads.covered.reshape(-1, losses.horizon).T
+    return scores.observed_mean(covered, ~np.isnan(covered))
 
 
 def _refuse_seen(forecaster: Forecaster, origins: Ints) -> None:

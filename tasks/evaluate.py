@@ -11,10 +11,13 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import RefusedError
 from data_contracts.evaluations import ROLE
 from data_contracts.night import Score
+from data_contracts.spec import Spec
 from data_contracts.vocabulary import LEAD, MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
-from models.evaluation import Losses, evaluate, summary
+from models.evaluation import Losses, coverage_by_lead, forecast_origins, losses_of, summary
 from models.origins import evaluation_origins
 from models.panel import Ints, Panel
+from models.scores import Doubles
+from tasks.calibrate import Adjustment, adjust, calibrated, origins_to_learn_from
 from tasks.contenders import CHALLENGER, Contender
 from tasks.progress import Step, stage
 from tasks.stores.records import record_evaluations
@@ -23,10 +26,20 @@ from tasks.tonight import Tonight
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One contender and its losses."""
+    """One contender, and how it did as it would have been published.
+
+    Attributes:
+        contender: Who.
+        losses: Of its adjusted forecasts.
+        adjustment: Of its next forecast, None where nothing is adjusted.
+        raw_coverage: Share of actuals inside the widest interval by lead before any adjustment,
+            shape `(H,)`.
+    """
 
     contender: Contender
     losses: Losses
+    adjustment: Adjustment | None = None
+    raw_coverage: Doubles | None = None
 
     @property
     def score(self) -> Score:
@@ -106,19 +119,62 @@ def judge(
     tonight: Tonight, panel: Panel, contenders: list[Contender], origins: Ints, *, step: Step
 ) -> list[Entry]:
     """Score all contenders on the same origins; see `evaluate_contenders` for the arguments."""
-    series = np.arange(panel.num_series)
-    entries = []
-    for number, contender in enumerate(contenders):
-        losses = evaluate(
-            contender.forecaster,
+    return [
+        _entry(
+            tonight.spec,
             panel,
-            series,
+            contender,
             origins,
-            season_length=tonight.spec.season_length,
             progress=_part(step, number, len(contenders), contender.name),
         )
-        entries.append(Entry(contender, losses))
-    return entries
+        for number, contender in enumerate(contenders)
+    ]
+
+
+def as_published(
+    tonight: Tonight, panel: Panel, service: Contender, entries: list[Entry]
+) -> Contender:
+    """Who publishes, with the adjustment that its past forecasts ask for.
+
+    Args:
+        tonight: The night.
+        panel: The series that were judged.
+        service: Who publishes; one that is rolled back to was not judged, and is looked at now.
+        entries: Who was judged tonight.
+    """
+    for entry in entries:
+        if entry.contender.version == service.version:
+            return entry.adjustment.of(service) if entry.adjustment else service
+    origins = entries[0].losses.origins if entries else np.empty(0, np.int64)
+    return calibrated(tonight, panel, service, origins)
+
+
+def _entry(
+    spec: Spec,
+    panel: Panel,
+    contender: Contender,
+    origins: Ints,
+    *,
+    progress: Callable[[int, int], None],
+) -> Entry:
+    raw = forecast_origins(
+        contender.forecaster,
+        panel,
+        np.arange(panel.num_series),
+        origins_to_learn_from(spec, panel, contender, origins),
+        season_length=spec.season_length,
+        progress=progress,
+    )
+    adjusted, adjustment = adjust(spec, panel, raw)
+    if not len(origins) or adjustment is None:
+        return Entry(contender, losses_of(adjusted))
+    first = int(origins[0])
+    return Entry(
+        contender,
+        losses_of(adjusted.since(first)),
+        adjustment,
+        coverage_by_lead(losses_of(raw.since(first))),
+    )
 
 
 def _part(step: Step, number: int, count: int, note: str) -> Callable[[int, int], None]:

@@ -44,7 +44,10 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
     """
     with stage("report"):
         night = record_of(tonight, outcome)
-        judged = [Judged(e.contender.name, e.contender.role, e.losses) for e in outcome.entries]
+        judged = [
+            Judged(e.contender.name, e.contender.role, e.losses, e.raw_coverage)
+            for e in outcome.entries
+        ]
         page = page_of(
             tonight.spec,
             night,

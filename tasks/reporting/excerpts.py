@@ -9,19 +9,20 @@ import pandas as pd
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import DS, LEAD, UNIQUE_ID, Y
 from models import scores
-from models.evaluation import Losses
+from models.evaluation import Losses, coverage_by_lead
 from models.panel import Panel
-from tasks.reporting.scoreboard import COVERAGE, MASE, MODEL, ROLE
+from tasks.reporting.scoreboard import COVERAGE, MASE, MODEL, RAW, ROLE
 
 LONGEST_SEASON_SHOWN = 1_000  # steps; a chart is about 300 points wide
 
 
 class Judged(NamedTuple):
-    """One contender and its losses on the unseen origins."""
+    """One contender and its losses on the unseen origins; see `tasks.evaluate.Entry`."""
 
     contender: str
     role: str
     losses: Losses
+    raw_coverage: scores.Doubles | None = None
 
 
 def steps_shown(spec: Spec) -> int:
@@ -57,7 +58,7 @@ def series_scores(judged: Iterable[Judged]) -> pd.DataFrame:
         Columns `unique_id`, `model`, `role` and `mase`; NaN where no origin counts.
     """
     parts = [pd.DataFrame({UNIQUE_ID: [], MODEL: [], ROLE: [], MASE: []})]
-    for contender, role, losses in judged:
+    for contender, role, losses, _ in judged:
         scale = np.where(losses.scale > 0, losses.scale, np.nan)
         ratios = pd.DataFrame(losses.absolute_error / scale)
         rows = {
@@ -74,11 +75,12 @@ def lead_scores(judged: Iterable[Judged]) -> pd.DataFrame:
     """MASE and coverage of every contender at every lead, means over series and origins.
 
     Returns:
-        Columns `model`, `role`, `lead`, `mase` and `coverage`, a row per lead; NaN where nothing
-        was observed at a lead. Contenders of which only means are known are left out.
+        Columns `model`, `role`, `lead`, `mase`, `coverage` and `raw_coverage` (before adjustment),
+        a row per lead; NaN where nothing was observed at a lead, or nothing was adjusted.
+        Contenders of which only means are known are left out.
     """
-    parts = [pd.DataFrame({MODEL: [], ROLE: [], LEAD: [], MASE: [], COVERAGE: []})]
-    for contender, role, losses in judged:
+    parts = [pd.DataFrame({MODEL: [], ROLE: [], LEAD: [], MASE: [], COVERAGE: [], RAW: []})]
+    for contender, role, losses, raw in judged:
         if losses.leads is None:
             continue
         scale = np.where(losses.scale > 0, losses.scale, np.nan)[..., None]
@@ -87,7 +89,8 @@ def lead_scores(judged: Iterable[Judged]) -> pd.DataFrame:
             ROLE: role,
             LEAD: np.arange(1, losses.horizon + 1),
             MASE: _mean_by_lead(losses.leads.absolute_error / scale),
-            COVERAGE: _mean_by_lead(losses.leads.covered),
+            COVERAGE: coverage_by_lead(losses),
+            RAW: np.nan if raw is None else raw,
         }
         parts.append(pd.DataFrame(rows))
     return pd.concat(parts[1:] or parts, ignore_index=True)

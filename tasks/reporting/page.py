@@ -28,6 +28,7 @@ from tasks.reporting.formats import (
 )
 from tasks.reporting.learning_curves import Learned
 from tasks.reporting.scoreboard import (
+    RAW,
     baseline,
     by_series,
     compared,
@@ -56,7 +57,7 @@ class Page:
         target: What the source calls `y`.
         series_scores: Columns `unique_id`, `model`, `role` and `mase`; None where nobody was
             judged.
-        lead_scores: Columns `model`, `role`, `lead`, `mase` and `coverage`; None likewise.
+        lead_scores: What `excerpts.lead_scores` returns; None likewise.
         learned: How the trainings of tonight went.
         history: What the contracts found on the last nights; None where only tonight is known.
     """
@@ -226,10 +227,12 @@ def lead_rows(page: Page) -> list[Chart]:
         return []
     who = score.contender, score.role
     nominal = percent(score.nominal_coverage, 0)
+    adjusted = leads[RAW].notna().any()
+    before = "; grey: without what past errors taught" if adjusted else ""
     coverage = by_lead.coverage_svg(leads, *who, nominal=score.nominal_coverage)
     return [
         Chart("MASE", "", Markup(by_lead.error_svg(leads, *who))),
-        Chart("Coverage", f"dashed: the {nominal} that are meant", Markup(coverage)),
+        Chart("Coverage", f"dashed: the {nominal} that are meant{before}", Markup(coverage)),
     ]
 
 

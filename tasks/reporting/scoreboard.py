@@ -10,7 +10,8 @@ from data_contracts.vocabulary import BASELINE, UNIQUE_ID
 from tasks.reporting.formats import number, percent
 
 MAX_SERIES = 60
-ROLE, MODEL, MASE, COVERAGE = "role", "model", "mase", "coverage"
+ROLE, MODEL, MASE = "role", "model", "mase"
+COVERAGE, RAW = "coverage", "raw_coverage"
 
 
 class Cell(NamedTuple):

@@ -89,7 +89,7 @@ def test_a_calibrated_forecaster_forecasts_like_its_own_adjusted(make_panel, tmp
     learned = fit(*errors(5, shift=1)[:2], levels=DECILES, support=ANYTHING)
     series, origins = np.array([4, 1]), np.full(2, panel.cutoff_slot)
 
-    calibrated = Calibrated(naive, learned)
+    calibrated = Calibrated(naive, learned, panel.unique_ids)
 
     made = calibrated.predict(panel, series, origins)
     np.testing.assert_array_equal(

@@ -11,7 +11,7 @@ from tasks.reporting.page import render_page
 WHO = "attention_lstm", "challenger"
 
 
-def leads_of(horizon=24, mase=0.6, coverage=0.8):
+def leads_of(horizon=24, mase=0.6, coverage=0.8, raw=0.7):
     parts = [
         pd.DataFrame(
             {
@@ -20,6 +20,7 @@ def leads_of(horizon=24, mase=0.6, coverage=0.8):
                 "lead": np.arange(1, horizon + 1),
                 "mase": factor * mase,
                 "coverage": coverage,
+                "raw_coverage": raw,
             }
         )
         for model, role, factor in (("seasonal_naive", "baseline", 1.5), (*WHO, 1.0))
@@ -46,6 +47,13 @@ def test_any_scores_by_lead_can_be_drawn(leads):
 def test_the_baseline_stands_beside_a_network_and_alone_by_itself():
     assert "var(--ink)" in error_svg(leads_of(), *WHO)
     assert "var(--ink)" not in error_svg(leads_of(), "seasonal_naive", "baseline")
+
+
+def test_coverage_before_the_adjustment_is_drawn_where_there_was_one(make_page):
+    grey = "stroke: var(--muted); stroke-width: 1.4"
+    assert grey in coverage_svg(leads_of(), *WHO, nominal=0.8)
+    assert grey not in coverage_svg(leads_of(raw=np.nan), *WHO, nominal=0.8)
+    assert "without what past errors taught" in render_page(make_page(lead_scores=leads_of()))
 
 
 def test_the_page_shows_accuracy_by_lead_of_who_published(make_page):

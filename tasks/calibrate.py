@@ -1,0 +1,103 @@
+"""Calibrate: adjust what a contender says by what its last forecasts missed."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from data_contracts.spec import Spec
+from data_contracts.vocabulary import BASELINE
+from models import calibration
+from models.calibration import Calibrated, Calibration
+from models.evaluation import Forecasts, forecast_origins
+from models.origins import LONGEST_SHARE
+from models.panel import Ints, Panel
+from models.support import Support
+from tasks.contenders import Contender
+from tasks.tonight import Tonight
+
+
+@dataclass(frozen=True, eq=False)
+class Adjustment:
+    """What a contender's past forecasts say about its next one.
+
+    Attributes:
+        calibration: How its forecasts are adjusted from now on.
+        unique_ids: Names of the series that it was learned from.
+    """
+
+    calibration: Calibration
+    unique_ids: tuple[str, ...]
+
+    def of(self, contender: Contender) -> Contender:
+        """The contender as it publishes."""
+        adjusted = Calibrated(contender.forecaster, self.calibration, self.unique_ids)
+        return replace(contender, forecaster=adjusted)
+
+
+def origins_to_learn_from(spec: Spec, panel: Panel, contender: Contender, origins: Ints) -> Ints:
+    """The origins of the gate, and earlier ones that a model has not learned from either.
+
+    The baseline may be slow and has learned from nothing: those of the gate are enough for it.
+
+    Args:
+        spec: What is forecast.
+        panel: Where the histories are.
+        contender: Whose forecasts are made.
+        origins: Those of the gate, ascending, shape `(O,)`.
+
+    Returns:
+        Slots, ascending, the last `O` of them those of the gate.
+    """
+    more = spec.calibration.origins - len(origins)
+    if more <= 0 or not len(origins) or contender.role == BASELINE or not _is_asked_for(spec):
+        return origins
+    learned = contender.forecaster.trained_until
+    longest = int(panel.lengths.max(initial=0))
+    oldest = panel.cutoff_slot - int(LONGEST_SHARE * longest)
+    earlier = origins[0] - spec.origin_step * np.arange(more, 0, -1)
+    unseen = earlier >= max(oldest, oldest if learned is None else learned)
+    return np.concatenate([earlier[unseen], origins])
+
+
+def adjust(spec: Spec, panel: Panel, raw: Forecasts) -> tuple[Forecasts, Adjustment | None]:
+    """Adjust every forecast by what was known at its origin, and learn from all for the next.
+
+    Args:
+        spec: What is forecast; it may ask for no calibration.
+        panel: Where the histories are.
+        raw: What a contender has forecast.
+
+    Returns:
+        What would have been published, and the adjustment of what will be; None without any.
+    """
+    if not _is_asked_for(spec) or not len(raw.origins):
+        return raw, None
+    support = Support.of(panel, until=int(raw.origins[0]))
+    levels = raw.quantile_levels
+    adjusted = calibration.rolling(
+        raw.quantiles, raw.target, raw.origins, levels=levels, support=support
+    )
+    learned = calibration.fit(raw.quantiles, raw.target, levels=levels, support=support)
+    return replace(raw, quantiles=adjusted), Adjustment(learned, raw.unique_ids)
+
+
+def calibrated(tonight: Tonight, panel: Panel, contender: Contender, origins: Ints) -> Contender:
+    """A contender that was not judged tonight, such as one that is rolled back to, as it publishes.
+
+    Args:
+        tonight: The night.
+        panel: The series that are judged.
+        contender: Who publishes.
+        origins: Those of the gate.
+    """
+    learned = contender.forecaster.trained_until
+    unseen = origins if learned is None else origins[origins >= learned]
+    slots = origins_to_learn_from(tonight.spec, panel, contender, unseen)
+    series, season = np.arange(panel.num_series), tonight.spec.season_length
+    raw = forecast_origins(contender.forecaster, panel, series, slots, season_length=season)
+    _, adjustment = adjust(tonight.spec, panel, raw)
+    return adjustment.of(contender) if adjustment else contender
+
+
+def _is_asked_for(spec: Spec) -> bool:
+    return spec.calibration.method == "conformal"
