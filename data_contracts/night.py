@@ -84,6 +84,7 @@ class Night(Record):
         qualities: Rows of the batch by `quality`.
         quarantined: One sentence per series set aside, by `unique_id`.
         warnings: Sentences of the contracts that did not stop anything, rows set aside included.
+        baseline: Which baseline everyone had to beat, and why that one, one sentence.
         training: Why networks were or were not trained tonight, one sentence.
         upkeep: What was removed, or shown elsewhere, once the batch was published.
         version: Of the Delta table after the commit.
@@ -110,6 +111,7 @@ class Night(Record):
     scores: tuple[Score, ...] = ()
     quarantined: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
+    baseline: str = ""
     training: str = ""
     stages: tuple[Stage, ...] = ()
     upkeep: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from datetime import datetime
 from prefect import flow
 
 from data_contracts.night import Score
+from tasks.baselines import baseline_tonight
 from tasks.contenders import in_service
 from tasks.evaluate import judge, rolling_origins
 from tasks.extract import extract
@@ -55,7 +56,8 @@ def backtest(
         rehearse_challenger(tonight, network, panel, train_until=int(slots[0]), start=start)
         for network, start in starts.items()
     ]
-    contenders = [*in_service(tonight.spec, champion), *challengers]
+    baseline = baseline_tonight(tonight, panel, slots)
+    contenders = [*in_service(baseline.contender, champion), *challengers]
     with stage("evaluate") as step:
         entries = judge(tonight, panel, contenders, slots, step=step)
     return [entry.score for entry in entries]

@@ -15,9 +15,9 @@ from data_contracts.errors import SpecError
 from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
-from data_contracts.vocabulary import BASELINE
+from tasks.baselines import baseline_tonight
 from tasks.challengers import challengers_tonight, waiting_challengers
-from tasks.contenders import in_service
+from tasks.contenders import SUBSTITUTE, in_service
 from tasks.evaluate import as_published, evaluate_contenders, unseen_origins
 from tasks.extract import extract
 from tasks.forecast import forecast
@@ -78,7 +78,8 @@ def nightly(
 
     before = load_champion(tonight)
     origins = unseen_origins(tonight, panel, before.champion)
-    seated = in_service(tonight.spec, before.champion)
+    baseline = baseline_tonight(tonight, panel, origins)
+    seated = in_service(baseline.contender, before.champion)
     entries = evaluate_contenders(tonight, panel, seated, origins)
     waiting = waiting_challengers(tonight, before, origins)
     seen = Evidence(panel, entries, tuple(rival.version for rival in waiting))
@@ -91,7 +92,7 @@ def nightly(
     publisher = as_published(tonight, panel, service, entries)
     batch = forecast(tonight, known.panel, publisher, contract)
     output = validate_output(tonight, batch, known, contract)
-    while output.critical and service.role != BASELINE:  # readers always have a batch
+    while output.critical and service.version != SUBSTITUTE:  # readers always have a batch
         service, decision = fall_back(tonight, decision, output)
         publisher = as_published(tonight, panel, service, entries)
         batch = forecast(tonight, known.panel, publisher, contract)
@@ -110,6 +111,7 @@ def nightly(
         source=source,
         due=due,
         trained=trained,
+        baseline=baseline,
         entries=entries,
         service=service,
         decision=decision,

@@ -16,6 +16,7 @@ from tasks.stores.registry import ModelVersion, find_version, open_model
 from tasks.stores.warehouse import Warehouse
 
 CHALLENGER: Final = "challenger"
+SUBSTITUTE = seasonal_naive.NAME
 Role = Literal["challenger", "champion", "baseline"]
 
 
@@ -117,13 +118,15 @@ def baseline_of(spec: Spec, name: str | None = None) -> Contender:
 
 
 def substitute_of(spec: Spec) -> Contender:
-    """Who forecasts the series that are set aside: the seasonal naive, whatever the baseline is.
+    """Who forecasts the series that are set aside, and publishes where nobody else's batch is fit.
+
+    The seasonal naive, whatever the baseline is.
 
     It takes microseconds, and has an answer to any history.
     """
-    return baseline_of(spec, seasonal_naive.NAME)
+    return baseline_of(spec, SUBSTITUTE)
 
 
-def in_service(spec: Spec, champion: Contender | None) -> list[Contender]:
+def in_service(baseline: Contender, champion: Contender | None) -> list[Contender]:
     """Whom a challenger has to beat: the baseline, and the champion where there is one."""
-    return [baseline_of(spec)] + ([champion] if champion else [])
+    return [baseline] + ([champion] if champion else [])

@@ -9,6 +9,7 @@ from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import QUALITY, UNIQUE_ID
 from models.schedule import Due
+from tasks.baselines import Baseline
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
 from tasks.lineage import code_version
@@ -31,6 +32,7 @@ class Outcome:
         source: Folder of the snapshot.
         due: Whether and why tonight trained.
         trained: What came of it.
+        baseline: Which one everyone had to beat.
         entries: Everyone who was judged.
         service: Who made the batch.
         decision: What the gate decided.
@@ -46,6 +48,7 @@ class Outcome:
     source: Path
     due: Due
     trained: Trained
+    baseline: Baseline
     entries: list[Entry]
     service: Contender
     decision: Decision
@@ -76,6 +79,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
                 name: reasons[0].sentence for name, reasons in outcome.contract.quarantined.items()
             },
             "warnings": (*trouble, *aside, *(finding.sentence for finding in findings)),
+            "baseline": outcome.baseline.reason,
             "training": " ".join([outcome.due.reason, *outcome.trained.starts]),
             "upkeep": tuple(step.done for step in outcome.upkeep if step.done),
             "version": outcome.version,

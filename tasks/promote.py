@@ -11,7 +11,7 @@ from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import BASELINE, CHAMPION
 from models import promotion
-from tasks.contenders import CHALLENGER, Contender, baseline_of
+from tasks.contenders import CHALLENGER, Contender, substitute_of
 from tasks.evaluate import Entry
 from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
@@ -95,7 +95,8 @@ def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Co
 
     It is rolled back to who was in service before it. Where the batch of that one is broken too,
     the baseline publishes, and is in service until a new model is trained. Where no model could
-    keep the contract, the baseline publishes for tonight alone.
+    keep the contract, or the baseline of the spec has not, the seasonal naive publishes for tonight
+    alone.
 
     Args:
         tonight: The night.
@@ -106,11 +107,12 @@ def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Co
         Who publishes instead, whose batch is to be validated in turn, and the decision.
     """
     what = " ".join(finding.sentence for finding in output.critical)
-    reason = f"The batch of {decision.champion} broke its contract. {what}"
-    if {each.expectation for each in output.critical} <= NOT_THE_MODELS_FAULT:
+    reason = f"The batch of {decision.champion or 'the baseline'} broke its contract. {what}"
+    not_the_models = {each.expectation for each in output.critical} <= NOT_THE_MODELS_FAULT
+    if decision.champion is None or not_the_models:
         instead = decision.model_copy(update={"outcome": "fallback", "reason": reason})
         write_down(tonight, instead)
-        return baseline_of(tonight.spec), instead
+        return substitute_of(tonight.spec), instead
     return _rolled_back(tonight, decision, reason)
 
 
@@ -118,7 +120,7 @@ def _rolled_back(tonight: Tonight, decision: Decision, reason: str) -> tuple[Con
     twice = decision.outcome == "rolled_back"
     now = roll_back(tonight, str(decision.champion), reason, to_baseline=twice)
     by_now = "" if now.trouble else f"{reason} {now.pointer} is in service by now."
-    publisher = baseline_of(tonight.spec) if twice or now.champion is None else now.champion
+    publisher = now.champion if now.champion and not twice else substitute_of(tonight.spec)
     instead = decision.model_copy(
         update={
             "outcome": "fallback" if publisher.role == BASELINE else "rolled_back",

@@ -51,7 +51,7 @@ def test_losses_are_kept_once_per_night_however_often_it_is_run(tonight_of, walk
     origins = unseen_origins(tonight_of(), walks, None)
     for run in ("first", "again"):
         tonight = tonight_of(run_id=run)
-        contenders = [*in_service(tonight.spec, rivals[0]), *rivals[1:]]
+        contenders = [*in_service(baseline_of(tonight.spec), rivals[0]), *rivals[1:]]
         entries = evaluate_contenders.fn(tonight, walks, contenders, origins)
 
     kept = read_table(evaluations_table(tonight.warehouse)).to_pandas()

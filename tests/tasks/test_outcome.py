@@ -11,6 +11,7 @@ from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Finding, Scope, Severity, Verdict
 from models.evaluation import evaluate
 from models.schedule import Due
+from tasks.baselines import Baseline
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.evaluate import Entry
 from tasks.outcome import Outcome, record_of, record_of_refusal
@@ -64,6 +65,7 @@ def outcome(tonight_of, walks, known, store):
         source=Path("snapshots/5ca1ab1e"),
         due=Due(True, "Training, because it was asked for."),
         trained=Trained([challenger], ["One failed."]),
+        baseline=Baseline(service, "It is the only one."),
         entries=entries,
         service=service,
         decision=DECISION,

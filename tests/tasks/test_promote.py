@@ -12,7 +12,7 @@ from models.evaluation import evaluate
 from models.origins import evaluation_origins
 from models.seasonal_naive import SeasonalNaive
 from tasks import service as service_module
-from tasks.contenders import CHALLENGER, open_contender
+from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.contenders import in_service as seated
 from tasks.evaluate import Entry
 from tasks.promote import fall_back, load_champion, promote
@@ -70,7 +70,7 @@ def judged(tonight, panel, before, versions=()):
     series = np.arange(panel.num_series)
     return [
         Entry(each, evaluate(each.forecaster, panel, series, origins, season_length=24))
-        for each in [*seated(spec, before.champion), *challengers]
+        for each in [*seated(baseline_of(spec), before.champion), *challengers]
     ]
 
 
@@ -446,6 +446,19 @@ def test_where_every_model_would_break_the_contract_the_champion_stays(tonight_o
 
     assert (chosen.role, instead.outcome) == ("baseline", "fallback")
     assert instead.champion == pointer(tonight) == decision.champion
+
+
+def test_where_the_baseline_of_the_spec_breaks_the_contract_the_seasonal_naive_publishes(
+    tonight_of, walks
+):
+    tonight = tonight_of(baseline="Naive")
+    published, decision = promote.fn(tonight, NOBODY, judged(tonight, walks, NOBODY))
+    assert (published.name, decision.outcome) == ("Naive", "baseline")
+
+    chosen, instead = fall_back.fn(tonight, decision, FAR_OUT)
+
+    assert (chosen.name, instead.outcome) == ("seasonal_naive", "fallback")
+    assert instead.reason == "The batch of the baseline broke its contract. It is far out."
 
 
 def test_the_pointer_stays_where_another_run_has_moved_it_meanwhile(tonight_of, replaced, store):
