@@ -6,12 +6,13 @@ confidence than they deserve. The errors of the last origins say so long before 
 Every level is followed by itself (adaptive conformal inference: Gibbs and Candès, 2021; on the
 quantile instead of the level: Angelopoulos, Candès and Tibshirani, 2023). Where more actuals than
 its share came to lie below it, it goes down, else up. As each step is in proportion to the miss,
-the misses of a long run add up to no more than one shift per gain: the shares come out right
+the misses of a long run add up to no more than one shift over the gain: the shares come out right
 whatever the forecaster does. A level has three shifts, which learn from means of more and more
 values: one for all, one for each lead, and one for each series. Where few values were observed,
 steps are small; a series without errors of its own takes the first two.
 
-Shifts are in widths of the forecast at hand, so that quiet nights move little and busy noons much.
+Shifts are in widths of the forecast at hand, so that quiet nights move little and busy noons much;
+their steps in widths of what is published, if that is narrower.
 Forecasts of counts are moved as they were before they were rounded, as far as ties tell, and are
 rounded again; steps follow what would have been published.
 """
@@ -34,6 +35,7 @@ GAIN_OF_LEAD = 0.2
 GAIN_OF_ALL = 0.1
 GAIN_OF_SERIES = 0.1
 FEW = 5  # values of which the mean counts half
+LEAST_WIDTH = 0.01  # of a forecast, in which steps are counted
 SERIES_AT_ONCE = 4096  # in memory
 
 
@@ -68,16 +70,16 @@ class Calibration:
         made = np.empty_like(quantiles)
         for begin in range(0, len(series), SERIES_AT_ONCE):
             batch = slice(begin, begin + SERIES_AT_ONCE)
-            made[batch] = self._apply(quantiles[batch], series[batch])
+            moved = self._moved(quantiles[batch], series[batch])
+            made[batch] = self.support.fit(np.sort(moved, axis=-1).astype(quantiles.dtype))
         return made
 
-    def _apply(self, quantiles: Floats, series: Ints) -> Floats:
+    def _moved(self, quantiles: Floats, series: Ints) -> Doubles:
+        """Each level where its shift puts it, be it beyond its neighbours."""
         shift = self.of_lead + self._of(series)[:, None]  # (B, H, Q)
         smooth = self._unrounded(quantiles)
         width = smooth[..., -1:] - smooth[..., :1]
-        moved = np.sort(smooth + shift * width, axis=-1).astype(quantiles.dtype)
-        still = ~shift.any(axis=-1, keepdims=True)
-        return np.where(still, quantiles, self.support.fit(moved))
+        return smooth + shift * width
 
     def _of(self, series: Ints) -> Doubles:
         known = series < len(self.of_series)
@@ -99,19 +101,26 @@ class Calibration:
         step = _whole_step(self.levels)
         return replace(
             self,
-            of_lead=self.of_lead + step * of_lead,
-            of_series=self.of_series + step * of_series,
+            of_lead=self.of_lead + step * _narrower(self.of_lead) * of_lead,
+            of_series=self.of_series
+            + step * _narrower(self.of_series + self.of_lead.mean(axis=0)) * of_series,
         )
 
     def _missed(self, quantiles: Floats, target: Floats) -> Floats:
-        """Levels minus the shares of the actuals that lie below; NaN where unknown."""
+        """Levels minus the shares of the actuals that lie below; NaN where unknown.
+
+        A level that was moved beyond its neighbours is published in the place of one of them, but
+        answers for where it went. Did it answer for the place, levels that have changed sides would
+        drift apart for ever.
+        """
         missed = np.empty_like(quantiles)
         series = np.arange(len(quantiles))
         for begin in range(0, len(series), SERIES_AT_ONCE):
             batch = slice(begin, begin + SERIES_AT_ONCE)
             published = self.apply(quantiles[batch], series[batch])
             below = level_shares(target[batch], published, levels=self.levels)
-            missed[batch] = np.asarray(self.levels) - below
+            places = self._moved(quantiles[batch], series[batch]).argsort(axis=-1).argsort(axis=-1)
+            missed[batch] = np.asarray(self.levels) - np.take_along_axis(below, places, axis=-1)
         return missed
 
 
@@ -233,6 +242,14 @@ def _shrunk_mean(missed: Numbers, *, axis: int | tuple[int, ...]) -> Doubles:
     known = ~np.isnan(missed)
     total: Doubles = np.where(known, missed, 0).sum(axis=axis, dtype=np.float64)
     return total / (known.sum(axis=axis) + FEW)
+
+
+def _narrower(shift: Doubles) -> Doubles:
+    """Width of what is published in widths of the forecast where it is less, shape `(..., 1)`.
+
+    Of an interval that is far too wide, steps in its own width would be far too long.
+    """
+    return np.clip(1 + shift[..., -1:] - shift[..., :1], LEAST_WIDTH, 1)
 
 
 def _whole_step(levels: tuple[float, ...]) -> Doubles:

@@ -120,14 +120,22 @@ def loop(quantiles, target):
             y = target[s, origin, h]
             if not np.isnan(y):
                 missed[s, h] = [t - (y < q) for t, q in zip(DECILES, moved, strict=True)]
+        lead_widths = [narrower(of_lead[h]) for h in range(horizon)]
+        series_widths = [narrower(of_series[s] + of_lead.mean(axis=0)) for s in range(series)]
         for k, level in enumerate(DECILES):
             step = 1 / (normal.pdf(normal.inv_cdf(level)) * outermost)
             of_all = shrunk_mean(missed[:, :, k])
             for h in range(horizon):
-                of_lead[h, k] += step * (0.2 * shrunk_mean(missed[:, h, k]) + 0.1 * of_all)
+                both = 0.2 * shrunk_mean(missed[:, h, k]) + 0.1 * of_all
+                of_lead[h, k] += step * lead_widths[h] * both
             for s in range(series):
-                of_series[s, k] += step * 0.1 * shrunk_mean(missed[s, :, k] - of_all)
+                own = 0.1 * shrunk_mean(missed[s, :, k] - of_all)
+                of_series[s, k] += step * series_widths[s] * own
     return of_lead, of_series
+
+
+def narrower(shift):
+    return min(max(1 + shift[-1] - shift[0], 0.01), 1)
 
 
 def shrunk_mean(values):
@@ -217,3 +225,14 @@ def test_the_median_alone_has_no_width_to_be_moved_by():
     made = rolling(quantiles[..., 4:5], target, 4 * np.arange(10), levels=(0.5,), support=support)
 
     np.testing.assert_array_equal(made, quantiles[..., 4:5])
+
+
+@pytest.mark.parametrize("series", [1, 10])
+def test_levels_that_have_changed_sides_come_back(series):
+    quantiles, target, support = errors(12, series=series, origins=400, horizon=2, stretch=20)
+
+    made = rolling(quantiles, target, 2 * np.arange(400), levels=DECILES, support=support)
+
+    late = slice(100, None)
+    covered = scores.covered(target, made, levels=DECILES)[:, late].mean(axis=(0, 1))
+    np.testing.assert_allclose(covered, 0.8, atol=0.04)
