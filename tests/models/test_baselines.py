@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,13 @@ def test_every_name_builds_a_forecaster_of_that_name(name):
     assert forecaster.horizon == 4
     assert forecaster.quantile_levels == (0.1, 0.5, 0.9)
     assert isinstance(forecaster, SeasonalNaive if name == "seasonal_naive" else Statistical)
+
+
+@pytest.mark.parametrize("name", baseline_names())
+def test_every_name_has_its_figures_on_the_page_about_baselines(name):
+    page = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text(encoding="utf-8")
+
+    assert f"`{name}`" in page
 
 
 @pytest.mark.parametrize(
