@@ -261,7 +261,7 @@ class Gate(Part):
     origins: int = Field(default=14, ge=2, le=MANY)
     every: int | None = Field(default=None, ge=1, le=MANY)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    min_gain: Share = 0.01
+    min_gain: Share = 0.015
     margin: Share = 0.02
     min_coverage: Share = 0.8
     min_missed: Share = 0.25

@@ -53,7 +53,7 @@ class Rules:
 
     levels: tuple[float, ...]
     alpha: float = 0.05
-    min_gain: float = 0.01
+    min_gain: float = 0.015
     margin: float = 0.02
     overdue: bool = False
     min_coverage: float = 0.8

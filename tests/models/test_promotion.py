@@ -177,7 +177,7 @@ CASES = [
         lambda r: {"new": better(r, 0.105)},
         lambda r: better(r, 0.1),
         ("kept", "champion"),
-        "less than the 1.0 % that is worth a change",
+        "less than the 1.5 % that is worth a change",
         id="better beyond doubt by next to nothing",
     ),
     pytest.param(
