@@ -103,6 +103,7 @@ class Nights:
         seed_counts = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), draws)
         time_counts = rng.multinomial(len(times), np.full(len(times), 1 / len(times)), draws)
         weights = seed_counts[:, champion] * seed_counts[:, challenger] * time_counts[:, time]
+        weights = weights[weights.any(axis=1)]  # one seed alone makes no pair
         shares: Doubles = (weights * np.array(self.promoted)).sum(axis=1) / weights.sum(axis=1)
         low, high = np.quantile(shares, [0.025, 0.975])
         return float(low), float(high)
