@@ -29,7 +29,7 @@ from tasks.snapshot import snapshot
 from tasks.standing import Evidence
 from tasks.tonight import begin
 from tasks.train import train_challengers, training_tonight
-from tasks.upkeep import tidy_up
+from tasks.upkeep import mirror, tidy_up
 from tasks.validate import set_aside, validate_input, validate_output
 
 
@@ -103,7 +103,7 @@ def nightly(
     output.raise_if_critical()
 
     version = publish(tonight, batch)
-    upkeep = (tidy_up(tonight),)
+    upkeep = (tidy_up(tonight), mirror(tonight, entries))
     outcome = Outcome(
         known=known,
         contract=contract,
