@@ -39,9 +39,13 @@ contracts: $(READY)
 	@echo "== import contracts"
 	@$(BIN)/lint-imports --no-logo
 
+# A process per core, at most four: each holds TensorFlow and takes up to two gigabytes. A file stays
+# in one of them, for the sake of what its tests share.
 pytest: $(READY)
 	@echo "== doctests and tests"
-	@$(BIN)/python -m pytest --cov --cov-report=term --durations=5
+	@OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+	  $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+	  --cov --cov-report=term --durations=5
 
 fmt: $(READY) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --quiet || true
