@@ -58,17 +58,18 @@ def _svg(lines: list[Line], label: str, *, nominal: float | None = None) -> str:
     with rc_context(RC):
         figure = Figure(figsize=INCHES)
         axes = figure.add_axes((0.1, 0.11, 0.88, 0.84))
-        highest = 0.0
+        lowest, highest = 1.0, 0.0
         for rows, column, colour in lines:
             values = rows[column].to_numpy(float)
             dots = "." if len(rows) <= MAX_POINTS else ""
             axes.plot(rows[LEAD], values, marker=dots, c=colour, lw=1.4, ms=4, clip_on=False)
+            lowest = min(lowest, float(np.nanmin(values, initial=1.0)))
             highest = max(highest, float(np.nanmax(values, initial=0.0)))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         axes.set_ylim(0, 1.06 * highest or 1.0)
         dress(axes)
         if nominal is not None:
-            axes.set_ylim(0, 1)
+            axes.set_ylim(0.5 if lowest > 0.5 else 0, 1)
             axes.axhline(nominal, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
             axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
         return to_svg(figure, label)

@@ -50,7 +50,7 @@ def svg(shown: list[Gain]) -> str:
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     shown = shown[:MAX_ROWS]
     height = MARGIN_INCHES + ROW_INCHES * len(shown)
@@ -69,7 +69,7 @@ def svg(shown: list[Gain]) -> str:
         for label in axes.get_yticklabels():
             label.set_parse_math(False)
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda gain, _: f"{100 * gain:.3g}%"))
         axes.tick_params(length=0, labelcolor=MUTED, pad=4)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
