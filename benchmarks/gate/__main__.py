@@ -11,11 +11,16 @@ import argparse
 import os
 import sys
 
-from benchmarks.gate import coverage, nights, speed
+from benchmarks.gate import coverage, nights, speed, year
 from benchmarks.gate.pool import forecast_pool
 from benchmarks.report import Figure, Listing, publish
 
-PARTS = {"error rates": nights.rows, "coverage": coverage.rows, "speed": speed.rows}
+PARTS = {
+    "error rates": nights.rows,
+    "coverage": coverage.rows,
+    "speed": speed.rows,
+    "year": year.rows,
+}
 
 
 def main() -> int:
