@@ -55,8 +55,8 @@ fmt: $(READY) ## format the code and mend what ruff can mend
 # A benchmark is a module of benchmarks/ that can be run; one that falls short does not stop the next.
 bench: $(READY) ## run every benchmark; fails at the end if a figure falls short of its target
 	@short=""; \
-	for file in $$(grep -l '__main__' benchmarks/*.py); do \
-	  name=$$(basename $$file .py); \
+	for file in $$(grep -l '__main__' benchmarks/*.py) benchmarks/*/__main__.py; do \
+	  name=$$(echo $$file | sed 's|^benchmarks/||; s|/__main__||; s|\.py$$||'); \
 	  echo "== benchmarks.$$name"; \
 	  $(BIN)/python -m benchmarks.$$name || short="$$short $$name"; \
 	done; \
