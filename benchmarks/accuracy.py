@@ -28,10 +28,10 @@ from benchmarks.peers import desk
 from benchmarks.peers.job import DEFAULT, RECENT, TUNED, cpu_seconds
 from benchmarks.protocols import Handed, Protocol, etth1, sample
 from benchmarks.report import Figure, Listing
-from models.evaluation import Summary
-from models.forecaster import Forecaster
+from models.forecasters.forecaster import Forecaster
+from models.forecasters.seasonal_naive import SeasonalNaive
+from models.gate.evaluation import Summary
 from models.panel import Panel
-from models.seasonal_naive import SeasonalNaive
 
 FAMILIES = ("attention_lstm", "multihead_lstm")
 FUSION = "+".join(FAMILIES)  # what is held against the targets
@@ -213,7 +213,7 @@ def _measure(protocol: Protocol, network: str, *, quick: bool) -> Row:
 
 def _train(protocol: Protocol, network: str, *, quick: bool) -> tuple[Row, Forecaster]:
     """Train as a night would, on what lies before the first origin."""
-    from models.training import train
+    from models.learning.training import train
     from tasks.train import training_settings
 
     longest = int(protocol.panel.lengths.max())

@@ -14,9 +14,9 @@ import yaml
 from benchmarks.peers.desk import digest_of
 from benchmarks.peers.job import Job
 from data_contracts.vocabulary import CUTOFF, DS, UNIQUE_ID, Y, quantile_columns
-from models.evaluation import Summary, evaluate, summary
-from models.forecaster import Forecaster
-from models.origins import evaluation_origins
+from models.forecasters.forecaster import Forecaster
+from models.gate.evaluation import Summary, evaluate, summary
+from models.gate.origins import evaluation_origins
 from models.panel import Floats, Ints, Panel
 from tasks.stores.observations import read_observations
 from tasks.tonight import Tonight, rehearse

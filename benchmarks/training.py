@@ -33,9 +33,9 @@ from benchmarks.peers.job import Job, Outcome, cpu_seconds
 from benchmarks.protocols import sample
 from benchmarks.report import Figure
 from data_contracts.spec import DECILES, parse_spec
-from models.device import num_gpus
+from models.learning.device import num_gpus
+from models.learning.settings import TrainingSettings
 from models.panel import Panel
-from models.settings import TrainingSettings
 
 START = pd.Timestamp("2024-01-01T00:00Z")
 HOUR = pd.Timedelta(hours=1)
@@ -234,7 +234,7 @@ def training_settings(**changes: Any) -> TrainingSettings:
 
 def training_rate(rows: Path, patch: int, size: Size) -> float:
     """Windows per second from the end of the first epoch to that of the last."""
-    from models.training import train
+    from models.learning.training import train
 
     panel = read_panel(rows)
     settings = training_settings(
@@ -252,7 +252,7 @@ def training_rate(rows: Path, patch: int, size: Size) -> float:
 
 def inference_seconds(rows: Path) -> tuple[float, float]:
     """Seconds of two forecasts of all series by a forecaster of four members."""
-    from models.training import train
+    from models.learning.training import train
 
     panel = read_panel(rows)
     settings = training_settings(units=64, members=4, max_epochs=1, windows_per_epoch=128)
@@ -273,7 +273,7 @@ def resident_megabytes(rows: Path, trainings: tuple[int, ...]) -> list[float]:
         rows: What is learned from.
         trainings: Numbers of trainings, ascending.
     """
-    from models.training import train
+    from models.learning.training import train
 
     panel = read_panel(rows)
     settings = training_settings(units=32, max_epochs=1, windows_per_epoch=512)
@@ -292,7 +292,7 @@ def warm_start(members: int) -> tuple[float, float, float, float]:
 
     The model that is started from comes first, so that both find their shapes compiled.
     """
-    from models.training import train
+    from models.learning.training import train
     from tasks.train import training_settings as of_the_spec
 
     desk.KEPT.mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ from models.layers.patch_mixture import PatchMixture
 from models.layers.patching import Patching
 from models.layers.quantile_output import QuantileOutput
 from models.layers.static_embedding import StaticEmbedding
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 STEP_WIDTH = 8  # numbers that the state may say about each step of a patch
 MAX_QUESTIONS = 16  # times that a network looks at its states for one window

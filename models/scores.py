@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.counts import level_shares
+from models.forecasters.counts import level_shares
 
 Numbers = NDArray[Any]  # any real dtype; scores are computed in float64
 Doubles = NDArray[np.float64]

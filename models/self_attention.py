@@ -6,7 +6,7 @@ from models.encoding import Past, Seeds
 from models.layers import Tensor
 from models.layers.multi_head_attention import MultiHeadAttention
 from models.layers.patching import Patching
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 MAX_MEANS = 64  # of states that one state looks at
 

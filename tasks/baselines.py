@@ -7,10 +7,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.spec import Spec
-from models.baselines import mean_scaled_losses
-from models.origins import earlier_origins
+from models.forecasters.baselines import mean_scaled_losses
+from models.forecasters.statistical import SEASONS_NEEDED
+from models.gate.origins import earlier_origins
 from models.panel import Ints, Panel
-from models.statistical import SEASONS_NEEDED
 from tasks.contenders import Contender, baseline_of
 from tasks.evaluate import judge
 from tasks.progress import Step, stage

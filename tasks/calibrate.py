@@ -6,12 +6,12 @@ import numpy as np
 
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE
-from models import calibration
-from models.calibration import Calibrated, Calibration
-from models.evaluation import Forecasts, forecast_origins
-from models.origins import LONGEST_SHARE
+from models.forecasters import calibration
+from models.forecasters.calibration import Calibrated, Calibration
+from models.forecasters.support import Support
+from models.gate.evaluation import Forecasts, forecast_origins
+from models.gate.origins import LONGEST_SHARE
 from models.panel import Ints, Panel
-from models.support import Support
 from tasks.contenders import Contender
 from tasks.tonight import Tonight
 

@@ -8,9 +8,9 @@ import pandas as pd
 from data_contracts.errors import StorageError
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE
-from models import seasonal_naive
-from models.baselines import build_baseline
-from models.forecaster import Forecaster
+from models.forecasters import seasonal_naive
+from models.forecasters.baselines import build_baseline
+from models.forecasters.forecaster import Forecaster
 from tasks.stores.probes import read_probe
 from tasks.stores.registry import ModelVersion, find_version, open_model
 from tasks.stores.warehouse import Warehouse
@@ -51,7 +51,7 @@ def open_contender(warehouse: Warehouse, version: str, role: Role) -> Contender:
         SpecError: If there is no such version.
         StorageError: If its files are missing or altered.
     """
-    from models.persistence import load_forecaster
+    from models.forecasters.persistence import load_forecaster
 
     return Contender(
         forecaster=load_forecaster(open_model(warehouse, version)),

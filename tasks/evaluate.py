@@ -13,8 +13,8 @@ from data_contracts.evaluations import ROLE
 from data_contracts.night import Score
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import LEAD, MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
-from models.evaluation import Losses, coverage_by_lead, forecast_origins, losses_of, summary
-from models.origins import evaluation_origins
+from models.gate.evaluation import Losses, coverage_by_lead, forecast_origins, losses_of, summary
+from models.gate.origins import evaluation_origins
 from models.panel import Ints, Panel
 from models.scores import Doubles
 from tasks.calibrate import Adjustment, adjust, calibrated, origins_to_learn_from

@@ -8,7 +8,7 @@ import pandas as pd
 from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import QUALITY, UNIQUE_ID
-from models.schedule import Due
+from models.gate.schedule import Due
 from tasks.baselines import Baseline
 from tasks.contenders import Contender
 from tasks.evaluate import Entry

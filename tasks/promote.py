@@ -10,7 +10,7 @@ from data_contracts.errors import ConflictError
 from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import BASELINE, CHAMPION
-from models import promotion
+from models.gate import promotion
 from tasks.contenders import CHALLENGER, Contender, substitute_of
 from tasks.evaluate import Entry
 from tasks.progress import stage

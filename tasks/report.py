@@ -14,7 +14,7 @@ from data_contracts.forecasts import schema
 from data_contracts.night import Night
 from data_contracts.spec import Spec
 from data_contracts.verdicts import Verdict
-from models.neural import NeuralForecaster
+from models.forecasters.neural import NeuralForecaster
 from models.panel import Panel
 from tasks.outcome import Outcome, record_of, record_of_refusal
 from tasks.progress import stage

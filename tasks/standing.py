@@ -8,9 +8,9 @@ import pandas as pd
 
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE, CHAMPION
-from models.drift import input_drift
+from models.gate.drift import input_drift
+from models.gate.schedule import Bounds, Standing, growth, relative_loss
 from models.panel import Panel
-from models.schedule import Bounds, Standing, growth, relative_loss
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
 from tasks.service import Service

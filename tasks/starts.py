@@ -7,10 +7,10 @@ from typing import NamedTuple
 from data_contracts.errors import SpecError, StorageError
 from data_contracts.spec import NO_START
 from data_contracts.vocabulary import CHAMPION
-from models.neural import NeuralForecaster
+from models.forecasters.neural import NeuralForecaster
+from models.learning.settings import TrainingSettings
+from models.learning.transfer import why_not
 from models.panel import Panel
-from models.settings import TrainingSettings
-from models.transfer import why_not
 from tasks.contenders import CHALLENGER, misfit, open_contender
 from tasks.stores.registry import champion_history
 from tasks.tonight import Tonight

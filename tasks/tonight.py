@@ -13,10 +13,10 @@ from data_contracts.moments import in_utc
 from data_contracts.observations import check_severities
 from data_contracts.spec import NO_START, Spec, load_spec
 from data_contracts.vocabulary import CHAMPION
-from models.baselines import check_baseline
-from models.device import check_device
+from models.forecasters.baselines import check_baseline
+from models.learning.device import check_device
+from models.learning.settings import networks_in
 from models.networks import check_network
-from models.settings import networks_in
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
 from tasks.stores.tables import check_tables

@@ -13,10 +13,10 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
 from data_contracts.spec import NO_START
-from models.forecaster import Forecaster
+from models.forecasters.forecaster import Forecaster
+from models.gate.schedule import Due, When, training_due
+from models.learning.settings import TrainingSettings
 from models.panel import Ints, Panel
-from models.schedule import Due, When, training_due
-from models.settings import TrainingSettings
 from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage
@@ -30,7 +30,7 @@ from tasks.tonight import Tonight
 from tasks.versions import keep_version
 
 if TYPE_CHECKING:
-    from models.training import Listener, Progress
+    from models.learning.training import Listener, Progress
 
 
 class Trained(NamedTuple):
@@ -193,7 +193,7 @@ def _event_log(tonight: Tonight, network: str) -> Iterator[list["Listener"]]:
     if tonight.spec.training.log == "none":
         yield []
         return
-    from models.event_log import EventLog
+    from models.learning.event_log import EventLog
 
     folder = events_folder(tonight.warehouse, tonight.cutoff) / network
     with EventLog(folder) as log:
@@ -209,7 +209,7 @@ def _fit(
     start: Start,
     listeners: list["Listener"],
 ) -> Forecaster:
-    from models.training import train
+    from models.learning.training import train
 
     def report(progress: "Progress") -> None:
         for listener in listeners:

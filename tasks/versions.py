@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from data_contracts.spec import Spec
-from models.forecaster import Forecaster
+from models.forecasters.forecaster import Forecaster
+from models.forecasters.persistence import load_forecaster
+from models.forecasters.probe import Probe
 from models.panel import Panel
-from models.persistence import load_forecaster
-from models.probe import Probe
 from tasks.stores.probes import write_probe
 from tasks.stores.registry import ModelVersion, store_model
 from tasks.tonight import Tonight

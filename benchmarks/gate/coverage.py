@@ -23,11 +23,11 @@ from benchmarks.gate.pool import MEMBERS, Pool, forecast_pool
 from benchmarks.report import Figure, Listing, publish
 from data_contracts.spec import Calibration
 from models import scores
-from models.calibration import fit, rolling
-from models.counts import spread_ties
+from models.forecasters.calibration import fit, rolling
+from models.forecasters.counts import spread_ties
+from models.forecasters.support import Support
 from models.panel import Floats
 from models.scores import Doubles
-from models.support import Support
 
 NIGHTS = 60  # that are judged
 LEAST, MOST = 78.0, 82.0  # percent that an interval of 80 % may hold

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.gate.pool import MEMBERS, Pool, forecast_pool
 from benchmarks.report import Figure
-from models.evaluation import Losses
-from models.promotion import Rules, decide
+from models.gate.evaluation import Losses
+from models.gate.promotion import Rules, decide
 from models.scores import Doubles
 
 PICTURE = Path(__file__).parents[2] / "docs/images/gate-power.svg"

@@ -18,12 +18,12 @@ import yaml
 from benchmarks.peers.desk import KEPT, digest_of
 from benchmarks.protocols import SAMPLE, Handed, rows_of
 from data_contracts.spec import Spec
-from models.evaluation import Losses, evaluate, seasonal_errors
-from models.forecaster import Forecaster
+from models.forecasters.forecaster import Forecaster
+from models.forecasters.seasonal_naive import SeasonalNaive
+from models.gate.evaluation import Losses, evaluate, seasonal_errors
+from models.learning.settings import TrainingSettings
 from models.panel import Floats, Ints, Panel
 from models.scores import Doubles
-from models.seasonal_naive import SeasonalNaive
-from models.settings import TrainingSettings
 from models.windows import gather
 from tasks.stores.observations import read_observations
 from tasks.tonight import Tonight, rehearse
@@ -150,7 +150,7 @@ def forecasts(forecaster: Forecaster, panel: Panel, origins: Ints) -> Floats:
 
 def _member(tonight: Tonight, panel: Panel, origins: Ints, seed: int, progress: Progress) -> Floats:
     """What one member forecasts, kept or made."""
-    from models.training import train
+    from models.learning.training import train
     from tasks.train import training_settings
 
     until = int(origins[0])

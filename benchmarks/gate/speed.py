@@ -17,9 +17,9 @@ import json, resource, sys, time
 import numpy as np
 from benchmarks.protocols import Handed
 from data_contracts.frequency import Grid
-from models.evaluation import evaluate
+from models.gate.evaluation import evaluate
 from models.panel import Panel
-from models.promotion import Rules, decide
+from models.gate.promotion import Rules, decide
 
 series, origins, horizon, steps = int(sys.argv[1]), 14, 24, 1344
 levels = tuple(round(0.1 * k, 1) for k in range(1, 10))

@@ -6,8 +6,8 @@ challengers on the same nights, judged on the same fourteen origins:
 - `never retrained`: the first model publishes for ever.
 - `always promoted`: the newest model publishes.
 - `RMSE <`: the newest model takes over where the RMSE of its median is lower, by whatever little.
-- `gate`: `models.promotion.decide`, every night, the baseline included.
-- `gate, own trainings`: the same, trained when `models.schedule.training_due` asks for it.
+- `gate`: `models.gate.promotion.decide`, every night, the baseline included.
+- `gate, own trainings`: the same, trained when `models.gate.schedule.training_due` asks for it.
 
 It is told three times: with sound trainings alone, with one in ten that goes wrong, and with one in
 five; and twice each, with quantiles as the networks give them and calibrated night by night.
@@ -42,12 +42,12 @@ from benchmarks.protocols import Handed
 from benchmarks.report import Figure
 from data_contracts.spec import DECILES, Calibration
 from data_contracts.vocabulary import BASELINE, CHAMPION
-from models.calibration import rolling
-from models.drift import series_drift
-from models.evaluation import LeadLosses, Losses, evaluate
+from models.forecasters.calibration import rolling
+from models.gate.drift import series_drift
+from models.gate.evaluation import LeadLosses, Losses, evaluate
+from models.gate.promotion import Rules, Verdict, decide
+from models.gate.schedule import Bounds, Standing, growth, relative_loss, training_due
 from models.panel import Floats, Ints
-from models.promotion import Rules, Verdict, decide
-from models.schedule import Bounds, Standing, growth, relative_loss, training_due
 from models.scores import Doubles
 
 QUICK_NIGHTS = 42

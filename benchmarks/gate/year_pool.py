@@ -27,11 +27,11 @@ from benchmarks.peers.desk import digest_of
 from benchmarks.protocols import HOUR, long_format, rows_of
 from data_contracts.spec import DECILES, parse_spec
 from data_contracts.vocabulary import DS
-from models.forecaster import Forecaster
+from models.forecasters.forecaster import Forecaster
+from models.forecasters.seasonal_naive import SeasonalNaive
+from models.forecasters.support import Support
+from models.learning.settings import TrainingSettings
 from models.panel import Floats, Ints, Panel
-from models.seasonal_naive import SeasonalNaive
-from models.settings import TrainingSettings
-from models.support import Support
 from tasks.stores.observations import read_observations
 
 NIGHTS = 365
@@ -184,7 +184,7 @@ def _kept(training: Training, plan: Plan, settings: TrainingSettings, digest: st
 
 
 def _trained(training: Training, plan: Plan, settings: TrainingSettings) -> Forecaster:
-    from models.training import train
+    from models.learning.training import train
 
     panel, until = plan.panel, int(plan.days[training.night])  # the first origin of its gate
     if training.kind == "clock":

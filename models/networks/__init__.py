@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from data_contracts.errors import SpecError
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 GROUPS = ("encoder", "attention", "head")  # of layers: reading, looking back, forecasting
 

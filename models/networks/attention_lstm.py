@@ -15,7 +15,7 @@ from models.encoding import (
 from models.layers import Tensor
 from models.layers.patch_mixture import PatchMixture
 from models.layers.temporal_attention import TemporalAttention
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 MIXTURES = 2  # temporal softmaxes per step
 

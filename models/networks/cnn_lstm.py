@@ -5,7 +5,7 @@ from keras import layers
 
 from models.encoding import Past, Seeds, encode, forecasting_model, look_back
 from models.layers import Tensor
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 NUM_CONVOLUTIONS = 2
 KERNEL_SIZE = 3

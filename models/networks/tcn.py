@@ -4,7 +4,7 @@ import keras
 
 from models.encoding import Past, Seeds, encode, forecasting_model, look_back
 from models.layers import Tensor
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 KERNEL_SIZE = 3
 

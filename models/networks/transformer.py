@@ -6,8 +6,8 @@ from keras import layers
 from models.encoding import Past, Seeds, encode, forecasting_model, look_back
 from models.layers import Tensor
 from models.layers.position_embedding import PositionEmbedding
+from models.learning.settings import NetworkSettings
 from models.self_attention import self_attention
-from models.settings import NetworkSettings
 
 NUM_BLOCKS = 2
 

@@ -9,7 +9,7 @@ import pandas as pd
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import DS, LEAD, UNIQUE_ID, Y
 from models import scores
-from models.evaluation import Losses, coverage_by_lead
+from models.gate.evaluation import Losses, coverage_by_lead
 from models.panel import Panel
 from tasks.reporting.scoreboard import COVERAGE, MASE, MODEL, RAW, ROLE
 

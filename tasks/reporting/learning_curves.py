@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models.curves import Curve
+from models.learning.curves import Curve
 from tasks.reporting.drawing import HUE, INK, MUTED, RC, dress, to_svg
 from tasks.reporting.formats import count
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.probe import Probe
+from models.forecasters.probe import Probe
 from tasks.stores.snapshots import load_panel, save_panel
 
 PROBE = "probe"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.encoding import answer_all, patches_per_question
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import SpecError
-from models.device import Device
+from models.forecasters.persistence import load_forecaster
+from models.learning.device import Device
+from models.learning.settings import NetworkSettings, TrainingSettings
+from models.learning.training import train
+from models.learning.workbench import Batch, Workbench, workbench
 from models.networks import build_network
-from models.persistence import load_forecaster
-from models.settings import NetworkSettings, TrainingSettings
-from models.training import train
-from models.workbench import Batch, Workbench, workbench
 
 CUTOFF, HORIZON, TRAIN_UNTIL = 1000, 6, 980
 SETTINGS = TrainingSettings(

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from models.encoding import Past, Seeds
+from models.learning.settings import NetworkSettings
 from models.self_attention import self_attention, states_per_mean
-from models.settings import NetworkSettings
 
 STEPS = NetworkSettings(12, 4, (0.5,), (4,), units=6, num_heads=2, patch=1)
 

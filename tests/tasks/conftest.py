@@ -4,8 +4,8 @@ import pytest
 
 from data_contracts.frequency import Grid
 from data_contracts.spec import parse_spec
+from models.forecasters.seasonal_naive import SeasonalNaive
 from models.panel import Panel
-from models.seasonal_naive import SeasonalNaive
 from tasks.stores.registry import ModelVersion, store_model
 from tasks.stores.warehouse import open_warehouse
 from tasks.tonight import Tonight

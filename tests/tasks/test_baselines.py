@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.origins import evaluation_origins
+from models.gate.origins import evaluation_origins
 from tasks import baselines
 from tasks.baselines import choose_baseline
 

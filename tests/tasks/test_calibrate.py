@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.calibration import Calibrated
-from models.evaluation import forecast_origins
+from models.forecasters.calibration import Calibrated
+from models.gate.evaluation import forecast_origins
 from tasks.calibrate import adjust, calibrated, origins_to_learn_from
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.evaluate import as_published, evaluate_contenders, unseen_origins

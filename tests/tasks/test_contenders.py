@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from models.neural import NeuralForecaster
-from models.settings import NetworkSettings, TrainingSettings
-from models.support import Support
-from models.window_inputs import Features
+from models.forecasters.neural import NeuralForecaster
+from models.forecasters.support import Support
+from models.learning.settings import NetworkSettings, TrainingSettings
+from models.learning.window_inputs import Features
 from tasks.contenders import Contender, baseline_of, misfit, open_contender, substitute_of
 from tasks.stores.registry import find_version
 

@@ -9,8 +9,8 @@ import pytest
 from data_contracts.errors import VersionError
 from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Finding, Scope, Severity, Verdict
-from models.evaluation import evaluate
-from models.schedule import Due
+from models.gate.evaluation import evaluate
+from models.gate.schedule import Due
 from tasks.baselines import Baseline
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.evaluate import Entry

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from data_contracts.verdicts import Finding, Severity, Verdict
-from models.evaluation import evaluate
-from models.origins import evaluation_origins
-from models.seasonal_naive import SeasonalNaive
+from models.forecasters.seasonal_naive import SeasonalNaive
+from models.gate.evaluation import evaluate
+from models.gate.origins import evaluation_origins
 from tasks import service as service_module
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.contenders import in_service as seated

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from data_contracts.night import Decision
-from models.evaluation import evaluate
-from models.seasonal_naive import SeasonalNaive
+from models.forecasters.seasonal_naive import SeasonalNaive
+from models.gate.evaluation import evaluate
 from tasks.contenders import baseline_of, open_contender
 from tasks.evaluate import Entry
 from tasks.service import Service

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import SpecError
-from models.training import train
+from models.learning.training import train
 from tasks.contenders import open_contender
 from tasks.starts import Start, choose_starts
 from tasks.stores.registry import ModelVersion, Why, promote, store_model

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from prefect import flow
 
-from models.schedule import Due
+from models.gate.schedule import Due
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.progress import REPORTER
 from tasks.service import Service

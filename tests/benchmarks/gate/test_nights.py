@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from benchmarks.gate.nights import Nights, Stage, better, during, simulate, spoilt_on
-from models.evaluation import Losses
-from models.promotion import Rules
+from models.gate.evaluation import Losses
+from models.gate.promotion import Rules
 
 LEVELS = (0.1, 0.5, 0.9)
 

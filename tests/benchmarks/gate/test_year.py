@@ -16,7 +16,7 @@ from benchmarks.gate.year import (
 )
 from benchmarks.gate.year_pool import GATE_ORIGINS, Training, Year, trainings
 from data_contracts.spec import DECILES
-from models.support import Support
+from models.forecasters.support import Support
 
 NIGHTS, DAY, SERIES = 28, 24, 4
 BROKEN = {"short": range(1, 4, 2)}

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from data_contracts.spec import load_spec
 from flows.cli import app
-from models.seasonal_naive import SeasonalNaive
+from models.forecasters.seasonal_naive import SeasonalNaive
 from tasks.stores.registry import ModelVersion, Why, promote, store_model
 from tasks.stores.warehouse import open_warehouse
 

@@ -7,8 +7,8 @@ from models.layers.patch_mixture import PatchMixture
 from models.layers.patching import Patching
 from models.layers.quantile_output import QuantileOutput
 from models.layers.temporal_attention import TemporalAttention
+from models.learning.settings import NetworkSettings
 from models.networks import build_network, network_names
-from models.settings import NetworkSettings
 
 SETTINGS = NetworkSettings(48, 12, (0.1, 0.5, 0.9), (12,), (5000.0,), (1.0,), units=8, num_heads=2)
 MAKERS = {

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.settings import NetworkSettings
+from models.learning.settings import NetworkSettings
 
 
 @pytest.fixture

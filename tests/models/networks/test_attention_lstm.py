@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 
+from models.learning.settings import NetworkSettings
 from models.networks.attention_lstm import MIXTURES, build
-from models.settings import NetworkSettings
 
 SETTINGS = NetworkSettings(12, 10, (0.5,), (4,), units=8, patch=2)
 

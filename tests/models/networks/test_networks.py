@@ -8,8 +8,8 @@ import pytest
 
 import models.networks
 from data_contracts.errors import SpecError
+from models.learning.settings import NetworkSettings
 from models.networks import GROUPS, build_network, freeze, layer_groups, network_names
-from models.settings import NetworkSettings
 
 GUIDE = Path(__file__).parents[3] / "docs" / "development.md"
 LEVELS = (0.1, 0.5, 0.9)

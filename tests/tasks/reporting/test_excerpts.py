@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.frequency import Grid
 from data_contracts.spec import parse_spec
-from models.evaluation import LeadLosses, Losses, summary
+from models.gate.evaluation import LeadLosses, Losses, summary
 from models.panel import Panel
 from tasks.reporting.excerpts import Judged, lead_scores, recent_actuals, series_scores, steps_shown
 

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from models.curves import Curve
+from models.learning.curves import Curve
 from tasks.reporting.learning_curves import Learned, summary, svg, worth_drawing
 from tasks.reporting.page import render_page
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from models.probe import Probe
-from models.seasonal_naive import SeasonalNaive
+from models.forecasters.probe import Probe
+from models.forecasters.seasonal_naive import SeasonalNaive
 from tasks.stores.probes import read_probe, write_probe
 
 

@@ -1,0 +1,1 @@
+"""How networks learn: windows, budgets, members, devices, and what is told of it."""
