@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from data_contracts.versions import read_document
-from data_contracts.vocabulary import SUBSTITUTED
+from data_contracts.vocabulary import BASELINE, SUBSTITUTED
 
 
 class Record(BaseModel):
@@ -135,7 +135,9 @@ class Night(Record):
         if not self.published:
             return f"Nothing was published: {self.decision.reason}"
         if self.decision.outcome == "baseline":
-            return f"Published {series} from the baseline {self.model}: no model is better."
+            judged = any(score.role != BASELINE for score in self.scores)
+            why = "no model is better" if judged else "no model can be used"
+            return f"Published {series} from the baseline {self.model}: {why}."
         if self.decision.outcome == "fallback":
             return (
                 f"Published {series} from the baseline {self.model}, because the batch of the "
@@ -143,8 +145,8 @@ class Night(Record):
             )
         if self.decision.outcome == "rolled_back":
             return (
-                f"Published {series} by {self.model}, in service again because the batch of the "
-                "model after it broke its contract."
+                f"Published {series} by {self.model}, in service again because the model after it "
+                "could not be used."
             )
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
         others = f"; {substituted} of them substituted by the baseline" if substituted else ""

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -183,7 +184,8 @@ class Training(Part):
         on: `local` trains in this process, `gpu` on the gpu work pool.
         device: What the process trains on: `auto` takes the GPUs it sees, or else the CPU.
         log: `tensorboard` writes the course of a training into the folder of its cutoff.
-        max_age_days: Age of a champion's training data that makes `auto` train again.
+        max_age_days: Days after its training that a champion may be in service until `auto` trains
+            again and an equal may replace it; None: four horizons, at least 14 days.
         cooldown_days: From one training to the next that `auto` may begin, whatever came of the
             first.
         max_loss_growth: Growth of the champion's loss relative to the baseline's since its
@@ -207,7 +209,7 @@ class Training(Part):
     on: Literal["local", "gpu"] = "local"
     device: Literal["auto", "cpu", "gpu"] = "auto"
     log: Literal["none", "tensorboard"] = "none"
-    max_age_days: float = Field(default=28, gt=0, le=MANY)
+    max_age_days: float | None = Field(default=None, gt=0, le=MANY)
     cooldown_days: float = Field(default=7, ge=0, le=MANY)
     max_loss_growth: float = Field(default=0.2, gt=0, le=MANY)
     max_drift: float = Field(default=1.5, gt=0, le=MANY)
@@ -258,7 +260,7 @@ class Gate(Part):
             may grow, where that is beyond doubt.
     """
 
-    origins: int = Field(default=14, ge=2, le=MANY)
+    origins: int = Field(default=14, ge=5, le=MANY)
     every: int | None = Field(default=None, ge=1, le=MANY)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     min_gain: Share = 0.015
@@ -544,6 +546,14 @@ class Spec(Part):
     def origin_step(self) -> int:
         """Steps between evaluation origins."""
         return self.gate.every or self.horizon
+
+    @property
+    def champion_max_age(self) -> timedelta:
+        """Time after its training that a champion may be in service."""
+        if self.training.max_age_days is not None:
+            return timedelta(days=self.training.max_age_days)
+        four_horizons = self.grid.timestamp(4 * self.horizon) - self.grid.timestamp(0)
+        return max(timedelta(days=14), four_horizons.to_pytimedelta())
 
     @property
     def max_age(self) -> int:

@@ -47,6 +47,12 @@ THROW_AWAY = {
 HEAVY = ("pandas", "great_expectations.expectations", "keras", "deltalake")
 
 
+def quieten() -> None:
+    """Keep libraries that are imported from now on from chattering and from phoning home."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 @contextlib.contextmanager
 def reporting(*, verbose: bool) -> Iterator[None]:
     """Let flows of this process report to a Prefect server for as long as the context lasts.
@@ -59,8 +65,7 @@ def reporting(*, verbose: bool) -> Iterator[None]:
     Raises:
         NightcastError: If no server is configured and a throw-away one does not start.
     """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    quieten()
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if _configured():

@@ -6,6 +6,7 @@ so that `nightcast --help` answers at once.
 """
 
 import functools
+import os
 import re
 import sys
 import traceback
@@ -226,7 +227,23 @@ def report(
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    finally:
+        _leave(sys.exc_info()[1])
+
+
+def _leave(error: BaseException | None) -> None:
+    """Leave at once where a network was loaded outside a flow.
+
+    TensorFlow's threads now and then abort an interpreter that is shutting down, and the exit
+    status with it. A flow has Prefect's logs to flush, and ends as usual.
+    """
+    if "tensorflow" in sys.modules and "prefect" not in sys.modules:
+        status = error.code if isinstance(error, SystemExit) else NightcastError.exit_status
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

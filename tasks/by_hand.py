@@ -9,7 +9,7 @@ from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE, CHAMPION
 from tasks.contenders import misfit, open_proven
 from tasks.lineage import code_version
-from tasks.service import decision_of
+from tasks.service import BY_HAND, decision_of
 from tasks.stores.forecasts import cutoffs
 from tasks.stores.records import Occasion, record_decision
 from tasks.stores.registry import (
@@ -22,8 +22,6 @@ from tasks.stores.registry import (
 )
 from tasks.stores.tables import check_tables
 from tasks.stores.warehouse import Warehouse, open_warehouse
-
-BY_HAND = "by hand"
 
 
 class Moved(NamedTuple):

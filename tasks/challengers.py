@@ -1,7 +1,5 @@
 """Who wants to be in service: what was trained tonight, and what still waits for a verdict."""
 
-import pandas as pd
-
 from data_contracts.errors import NightcastError
 from models.panel import Ints
 from tasks.contenders import CHALLENGER, Contender, misfit, open_contender
@@ -30,6 +28,7 @@ def waiting_challengers(tonight: Tonight, before: Service, origins: Ints) -> lis
     """The newest version of each network that no earlier night had a verdict on.
 
     Too few origins, or a run that died between training and judging, cost a model nothing but time.
+    A night that is run again has a verdict again on whom it trained.
 
     Args:
         tonight: The night.
@@ -39,12 +38,12 @@ def waiting_challengers(tonight: Tonight, before: Service, origins: Ints) -> lis
     if before.overtaken or not len(origins):
         return []
     judged, of_nights = settled(tonight.warehouse, before=tonight.cutoff)
-    oldest = tonight.cutoff - pd.Timedelta(days=tonight.spec.training.max_age_days)
+    oldest = tonight.cutoff - tonight.spec.champion_max_age
     latest = tonight.grid.timestamp(int(origins[0]))  # else it has learned what it is judged on
     seated = {before.champion.version} if before.champion else set()
     newest: dict[str, ModelVersion] = {}
     for record in versions(tonight.warehouse):
-        recent = oldest <= record.train_cutoff <= latest and record.cutoff < tonight.cutoff
+        recent = oldest <= record.cutoff <= tonight.cutoff and record.train_cutoff <= latest
         waits = record.model_version not in judged | seated and record.cutoff not in of_nights
         if recent and waits:
             newest[record.model] = record

@@ -40,8 +40,8 @@ class Contender:
         return self.forecaster.name
 
     def age(self, cutoff: pd.Timestamp) -> pd.Timedelta | None:
-        """From the last step that it learned from to the cutoff, None where it learned nothing."""
-        return None if self.record is None else cutoff - self.record.train_cutoff
+        """From the night that trained it to the cutoff, None where it learned nothing."""
+        return None if self.record is None else cutoff - self.record.cutoff
 
 
 def open_contender(warehouse: Warehouse, version: str, role: Role) -> Contender:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -38,7 +37,7 @@ def load_champion(tonight: Tonight, *, may_move: bool = True) -> Service:
         tonight: The night.
         may_move: Whether the pointer may be moved, which a rehearsal must not.
     """
-    before = find_service(tonight, may_move=may_move)
+    before = find_service(tonight, may_move=may_move, as_before=True)
     move = registry.champion(tonight.warehouse) if before.rolled_back else None
     if move is not None:
         write_down(tonight, decision_of(move, "rolled_back"))
@@ -140,8 +139,9 @@ def _move_pointer(tonight: Tonight, before: Service, decision: Decision) -> None
     """
     why = Why(tonight.run_id, decision.reason, cutoff=tonight.cutoff)
     demoted = decision.outcome == "baseline" and before.champion is not None
-    to = decision.champion if decision.outcome == "promoted" else BASELINE if demoted else None
-    if to is not None and not before.overtaken:
+    moves = decision.outcome == "promoted" or demoted or before.moved_tonight
+    if moves and not before.overtaken:
+        to = decision.champion or BASELINE
         registry.promote(tonight.warehouse, to, expected=before.pointer, why=why)
 
 
@@ -185,7 +185,7 @@ def _rules(tonight: Tonight, before: Service) -> promotion.Rules:
         alpha=gate.alpha,
         min_gain=gate.min_gain,
         margin=gate.margin,
-        overdue=age is not None and age > pd.Timedelta(days=spec.training.max_age_days),
+        overdue=age is not None and age > spec.champion_max_age,
         min_coverage=gate.min_coverage,
         min_missed=gate.min_missed,
         max_bias=gate.max_bias,
@@ -227,11 +227,12 @@ def _decision(
     verdict: promotion.Verdict, chosen: Contender, before: Service, *, judged: tuple[str, ...]
 ) -> Decision:
     back = before.trouble if before.rolled_back else ""
+    stays = verdict.outcome in ("kept", "blocked")
     return Decision(
-        outcome=verdict.outcome,
+        outcome="rolled_back" if back and stays else verdict.outcome,
         reason=f"{back} {verdict.reason}".strip(),
         champion=None if chosen.role == BASELINE else chosen.version,
-        previous=before.champion.version if before.champion else None,
+        previous=before.replaced or (before.champion.version if before.champion else None),
         origins=verdict.origins,
         numbers=verdict.numbers,
         judged=judged,

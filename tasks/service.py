@@ -14,6 +14,8 @@ from tasks.stores.records import Occasion, record_decision
 from tasks.stores.registry import Champion, Why, champion_history, promote, served_before
 from tasks.tonight import Tonight
 
+BY_HAND = "by hand"  # in the place of a run, where a person moved the pointer
+
 
 @dataclass(frozen=True, eq=False)
 class Service:
@@ -26,6 +28,9 @@ class Service:
         overtaken: Whether a later night has moved the pointer, so that this one must not.
         trouble: Why the version that was in service cannot be used, empty where it can.
         rolled_back: Whether this run has moved the pointer back because of that.
+        replaced: The version that was rolled back, None without a roll-back.
+        moved_tonight: Whether an earlier run of this night has moved the pointer on its evidence,
+            which this run weighs again.
     """
 
     champion: Contender | None
@@ -33,6 +38,8 @@ class Service:
     overtaken: bool
     trouble: str = ""
     rolled_back: bool = False
+    replaced: str | None = None
+    moved_tonight: bool = False
 
     def champion_before(self, slot: int) -> Contender | None:
         """The champion, if it has learned from nothing after a slot."""
@@ -40,7 +47,7 @@ class Service:
         return self.champion if learned is None or learned <= slot else None
 
 
-def find_service(tonight: Tonight, *, may_move: bool = True) -> Service:
+def find_service(tonight: Tonight, *, may_move: bool = True, as_before: bool = False) -> Service:
     """Read the version that is in service at the cutoff from disk, and put it to the probe.
 
     Where its files are gone, altered or unreadable, or where it fails its probe, it is rolled back.
@@ -50,22 +57,28 @@ def find_service(tonight: Tonight, *, may_move: bool = True) -> Service:
     Args:
         tonight: The night; it sees moves of the pointer for its own cutoff and for earlier ones.
         may_move: Whether a roll-back moves the pointer; else it is good for this run alone.
+        as_before: Whether to pass over what the evidence of this very night has moved, so that a
+            night that is run again weighs the same contenders again.
     """
     moves = champion_history(tonight.warehouse)
-    present = _present(tonight, moves)
+    latest = _present(tonight, moves)
+    present = _before(tonight, moves) if as_before else latest
     pointer = moves[-1].model_version if moves else None
-    overtaken = bool(moves) and present is not moves[-1]
+    overtaken = bool(moves) and latest is not moves[-1]
+    moved_tonight = present is not latest
     if present is None or present.version is None:
-        return Service(None, pointer, overtaken)
+        return Service(None, pointer, overtaken, moved_tonight=moved_tonight)
     try:
         champion = open_proven(tonight.warehouse, present.version, CHAMPION)
     except NightcastError as error:
+        if moved_tonight:  # whoever followed it tonight is in service by now
+            return find_service(tonight, may_move=may_move)
         return roll_back(tonight, present.version, str(error), may_move=may_move)
     why = misfit(champion, tonight.spec)
     if why:
         trouble = f"The champion {champion.version} is left out, because {why}."
-        return Service(None, pointer, overtaken, trouble)
-    return Service(champion, pointer, overtaken)
+        return Service(None, pointer, overtaken, trouble, moved_tonight=moved_tonight)
+    return Service(champion, pointer, overtaken, moved_tonight=moved_tonight)
 
 
 def roll_back(
@@ -105,7 +118,7 @@ def roll_back(
         promote(tonight.warehouse, follower, expected=version, why=why)
     except ConflictError:
         return find_service(tonight)
-    return Service(champion, follower, overtaken, reason, rolled_back=True)
+    return Service(champion, follower, overtaken, reason, rolled_back=True, replaced=version)
 
 
 def decision_of(move: Champion, outcome: Literal["rolled_back", "by_hand"]) -> Decision:
@@ -134,6 +147,16 @@ def write_down(tonight: Tonight, decision: Decision) -> None:
 def _present(tonight: Tonight, moves: list[Champion]) -> Champion | None:
     """The last move that is good for the cutoff."""
     return next((move for move in reversed(moves) if move.cutoff <= tonight.cutoff), None)
+
+
+def _before(tonight: Tonight, moves: list[Champion]) -> Champion | None:
+    """The last move that is good for the cutoff and that no evidence of this night led to."""
+    earlier = [
+        move
+        for move in moves
+        if move.cutoff < tonight.cutoff or move.run_id == BY_HAND or move.restores is not None
+    ]
+    return _present(tonight, earlier)
 
 
 def _first_usable(tonight: Tonight, line: list[Champion]) -> tuple[int | None, Contender | None]:

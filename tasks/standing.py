@@ -46,7 +46,7 @@ def bounds_of(spec: Spec) -> Bounds:
     """What the spec accepts before `auto` trains again."""
     training = spec.training
     return Bounds(
-        max_age=timedelta(days=training.max_age_days),
+        max_age=spec.champion_max_age,
         cooldown=timedelta(days=training.cooldown_days),
         max_loss_growth=training.max_loss_growth,
         max_drift=training.max_drift,

@@ -241,8 +241,7 @@ def _night(
 
 
 def _age(champion: Training | None, night: int) -> timedelta:
-    days = 0 if champion is None else night - champion.night + GATE_ORIGINS
-    return timedelta(days=days)
+    return timedelta(days=0 if champion is None else night - champion.night)
 
 
 @dataclass
@@ -284,7 +283,7 @@ class _Memory:
         slot = int(self.desk.year.origins[night + GATE_ORIGINS])
         behind, season = panel.cutoff_slot - slot, self.desk.year.season_length
         span = GATE_ORIGINS * DAY
-        gap = int(_age(champion, night) / timedelta(hours=1))
+        gap = DAY * (night - champion.night + GATE_ORIGINS)  # it learned until its gate began
         histories = [panel.history(k) for k in range(panel.num_series)]
         drifts = [
             series_drift(y[: len(y) - behind], gap=gap, span=span, season=season) for y in histories

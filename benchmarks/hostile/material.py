@@ -151,7 +151,7 @@ def spec_of(case: Case, folder: Path, warehouse: str) -> dict[str, Any]:
     """
     fields: dict[str, Any] = yaml.safe_load((SAMPLE / "spec.yaml").read_text())
     fields["source"]["uri"] = str(folder)
-    fields |= {"warehouse": warehouse, "gate": {"origins": 2}}
+    fields |= {"warehouse": warehouse, "gate": {"origins": 5}}
     for key, value in case.spec.items():
         merged = isinstance(value, dict) and key in fields
         fields[key] = {**fields[key], **value} if merged else value

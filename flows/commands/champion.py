@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from data_contracts.errors import SpecError
 from data_contracts.spec import Spec, load_spec
 from data_contracts.vocabulary import BASELINE
+from flows.backend import quieten
 from flows.console import OUT, print_json, shown
 from tasks.by_hand import go_back, put_into_service
 from tasks.stores.registry import Champion, champion_history, find_version
@@ -34,6 +35,7 @@ class Wish(NamedTuple):
 
 def show_champion(spec_path: Path, wish: Wish, *, as_json: bool) -> None:
     """Move the pointer if asked to, then print the champion and the moves that led to it."""
+    quieten()
     spec = load_spec(spec_path)
     _refuse_contradiction(wish)
     changed = _move(spec, wish)
@@ -115,7 +117,7 @@ def _baseline(spec: Spec) -> str:
 
 
 def _lineage_table(lineage: Mapping[str, Any]) -> Table:
-    table = Table("made from", "")
+    table = Table("made from", Column("", overflow="fold"))
     for name, value in lineage.items():
         if isinstance(value, dict):
             value = ", ".join(f"{library} {version}" for library, version in value.items())
@@ -124,7 +126,7 @@ def _lineage_table(lineage: Mapping[str, Any]) -> Table:
 
 
 def _moves_table(moves: list[Champion]) -> Table:
-    table = Table("since (UTC)", "in service", "by", "reason")
+    table = Table("since (UTC)", Column("in service", overflow="fold"), "by", "reason")
     for move in moves:
         table.add_row(
             f"{move.decided_at:%Y-%m-%d %H:%M}",

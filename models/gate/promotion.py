@@ -212,7 +212,9 @@ class _Trial:
         elif guardrail:
             self.block(challenger.name, f"{against}, but {guardrail}")
         else:
-            self.passed[challenger.name] = challenger.loss, against
+            equal = CHAMPION in gains and gains[CHAMPION].at_least <= 0
+            enough = ", which is enough to follow a champion past its age" if equal else ""
+            self.passed[challenger.name] = challenger.loss, f"{against}{enough}"
 
     def _lacking(self, gains: Mapping[str, Gain]) -> str:
         """Say what the gains over the references lack; empty if nothing."""
@@ -222,8 +224,8 @@ class _Trial:
             return "" if gains[BASELINE].at_least > 0 else unproven
         if rules.overdue and over_champion.at_least <= -rules.margin:
             return (
-                f"which may be worse than the champion by more than {_share(rules.margin)}, all "
-                "that is accepted because it is past its age"
+                f"so it may be worse by more than {_share(rules.margin)}, the most that is "
+                "accepted of who follows a champion past its age"
             )
         if not rules.overdue and over_champion.at_least <= 0:
             return unproven
@@ -403,8 +405,8 @@ def _no_judgement(baseline: Losses, judged: Bools, rules: Rules) -> str:
     needed = _needed(_block_length(baseline, judged))
     if num_origins < needed:
         return (
-            f"the comparable origins are {num_origins}, at least {needed} are needed, which a "
-            "longer history or a shorter horizon gives"
+            f"the comparable origins are {num_origins}, at least {needed} are needed; a longer "
+            "history or more gate.origins give them, unless the series are constant"
         )
     fault = _fault(baseline, baseline, rules).why
     return f"the baseline {fault}" if fault else ""

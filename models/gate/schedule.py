@@ -33,13 +33,13 @@ class Bounds:
     """What the spec accepts before `auto` trains again.
 
     Attributes:
-        max_age: Of the champion's knowledge.
+        max_age: Of the champion, since its training.
         cooldown: From one training to the next, whatever came of the first.
         max_loss_growth: Of the champion's loss relative to the baseline's, since its promotion.
         max_drift: Of the input, in multiples of what was usual (`models.gate.drift`).
     """
 
-    max_age: timedelta = timedelta(days=28)
+    max_age: timedelta = timedelta(days=14)
     cooldown: timedelta = timedelta(days=7)
     max_loss_growth: float = 0.2
     max_drift: float = 1.5
@@ -50,8 +50,8 @@ class Standing:
     """How things stand tonight; what is not known is None, and never a reason to train.
 
     Attributes:
-        champion_age: From the last step that the champion learned from to the cutoff; None where
-            no champion is in service.
+        champion_age: From the night that trained the champion to the cutoff; None where no
+            champion is in service.
         demoted: Whether the champion was taken out of service for being worse than the baseline.
         since_training: From the last night that trained to the cutoff, whatever came of it.
         waiting: Labels of trained challengers that could not be judged yet.
@@ -83,7 +83,7 @@ def training_due(when: When, standing: Standing, bounds: Bounds) -> Due:
         bounds: What is accepted.
 
     >>> training_due("auto", Standing(champion_age=timedelta(days=3)), Bounds()).reason
-    'No training: the champion learned until 3 days before the cutoff, up to 28 are accepted.'
+    'No training: the champion was trained 3 days ago, up to 14 are accepted.'
     """
     if when == "always":
         return Due(True, "Training, because it was asked for.")
@@ -195,7 +195,7 @@ def _each(values: Sequence[float | None], form: str) -> str:
 
 
 def _aged(age: timedelta) -> str:
-    return f"the champion learned until {_in_words(age)} before the cutoff"
+    return f"the champion was trained {_in_words(age)} ago"
 
 
 def _in_words(span: timedelta) -> str:

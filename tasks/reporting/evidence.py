@@ -69,7 +69,7 @@ def svg(shown: list[Gain]) -> str:
         for label in axes.get_yticklabels():
             label.set_parse_math(False)
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda gain, _: f"{100 * gain:.3g}%"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda gain, _: f"{100 * gain + 0.0:.3g}%"))
         axes.tick_params(length=0, labelcolor=MUTED, pad=4)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import get_args
 
 import pytest
@@ -355,3 +356,19 @@ def test_the_digest_does_not_depend_on_how_the_spec_is_written():
     written_out = parse(name="observations", training={"seed": 7}, quantile_levels=list(DECILES))
     assert written_out.digest == parse().digest
     assert len(parse().digest) == 12
+
+
+@pytest.mark.parametrize(
+    ("frequency", "horizon", "days"),
+    [
+        pytest.param("h", 24, 14, id="a day of hours"),
+        pytest.param("D", 28, 112, id="four weeks"),
+        pytest.param("W-MON", 4, 112, id="weeks"),
+        pytest.param("MS", 3, 365, id="months"),
+    ],
+)
+def test_a_champion_may_serve_four_horizons_and_a_fortnight_at_least(frequency, horizon, days):
+    fields = {"source": {"uri": "x"}, "calendar": {"frequency": frequency}, "horizon": horizon}
+
+    assert parse_spec(fields).champion_max_age == timedelta(days=days)
+    assert parse_spec(fields | {"training": {"max_age_days": 3}}).champion_max_age.days == 3

@@ -55,7 +55,7 @@ def test_what_comes_after_the_first_origin_has_no_say(tonight_of, walks):
 
 def test_a_draw_goes_to_the_one_named_first(tonight_of, walks):
     flat = replace(walks, y=np.where(walks.observed, np.arange(len(walks.y)) % 2, walks.y))
-    tonight = tonight_of(baseline=["SeasonalNaive", "seasonal_naive"], gate={"origins": 3})
+    tonight = tonight_of(baseline=["SeasonalNaive", "seasonal_naive"], gate={"origins": 5})
 
     contender, _ = chosen(tonight, flat.select(np.array([0])))
 
@@ -88,7 +88,7 @@ def test_nothing_observed_leaves_the_first(tonight_of, walks):
 
 def test_many_series_are_compared_on_some_of_them(tonight_of, walks, monkeypatch):
     monkeypatch.setattr(baselines, "MOST_SERIES", 2)
-    tonight = tonight_of(baseline=LISTED, gate={"origins": 3})
+    tonight = tonight_of(baseline=LISTED, gate={"origins": 5})
 
     _, sentence = chosen(tonight, walks)
 

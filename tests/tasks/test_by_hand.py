@@ -18,7 +18,8 @@ def served(tonight_of, store):
     tonight = tonight_of()
     names = [store(tonight, seed=seed) for seed in (1, 2, 3)]
     for previous, name in zip([None, *names], names, strict=False):
-        promote(tonight.warehouse, name, expected=previous, why=Why("run", "Better."))
+        why = Why("run", "Better.", cutoff=tonight.cutoff - WEEK)
+        promote(tonight.warehouse, name, expected=previous, why=why)
     return names
 
 

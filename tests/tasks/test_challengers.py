@@ -100,7 +100,7 @@ def test_what_has_learned_from_the_origins_or_is_too_old_does_not_wait(
 ):
     store(yesterday)
     assert waiting_challengers(tonight_of(), NOBODY, origins - 48) == []
-    young = tonight_of(training={"max_age_days": 14})
+    young = tonight_of(training={"max_age_days": 0.5})
     assert waiting_challengers(young, NOBODY, origins) == []
 
 

@@ -84,9 +84,9 @@ def test_series_that_are_set_aside_get_the_seasonal_naive_whatever_the_baseline_
     assert substitute_of(tonight_of(baseline="AutoETS").spec).name == "seasonal_naive"
 
 
-def test_the_age_of_a_model_counts_from_what_it_last_saw(tonight_of, store):
+def test_the_age_of_a_model_counts_from_the_night_that_trained_it(tonight_of, store):
     tonight = tonight_of()
     contender = open_contender(tonight.warehouse, store(tonight), "champion")
 
-    assert contender.age(tonight.cutoff) == pd.Timedelta(days=14)
+    assert contender.age(tonight.cutoff + pd.Timedelta(days=3)) == pd.Timedelta(days=3)
     assert baseline_of(tonight.spec).age(tonight.cutoff) is None

@@ -45,12 +45,11 @@ def damage(tonight, version):
 
 
 def in_service(tonight, version, *, expected=None):
-    registry.promote(
-        tonight.warehouse,
-        version,
-        expected=expected,
-        why=registry.Why(run_id="before", reason="Best."),
-    )
+    """Put a version into service on the night before the one that is its own."""
+    named = version != "baseline"
+    made = registry.find_version(tonight.warehouse, version).cutoff if named else tonight.cutoff
+    why = registry.Why(run_id="before", reason="Best.", cutoff=made - pd.Timedelta(days=1))
+    registry.promote(tonight.warehouse, version, expected=expected, why=why)
 
 
 def pointer(tonight):
@@ -92,17 +91,49 @@ def test_a_better_challenger_goes_into_service_and_the_decision_is_kept(tonight_
     assert decision.numbers["seasonal_naive.gain_over_baseline"] > 0
 
 
-def test_a_night_that_is_run_again_keeps_what_it_promoted(tonight_of, walks, store):
+def test_a_night_that_is_run_again_decides_the_same(tonight_of, walks, store):
     tonight, again = tonight_of(), tonight_of(run_id="again")
     version = store(tonight)
-    promote.fn(tonight, NOBODY, judged(tonight, walks, NOBODY, [version]))
+    _, first = promote.fn(tonight, NOBODY, judged(tonight, walks, NOBODY, [version]))
     before = load_champion.fn(again)
+    assert (before.champion, before.pointer, before.moved_tonight) == (None, version, True)
 
     chosen, decision = promote.fn(again, before, judged(again, walks, before, [version]))
 
-    assert (chosen.version, decision.outcome, decision.previous) == (version, "kept", version)
+    assert (chosen.version, decision) == (version, first)
     assert len(registry.champion_history(again.warehouse)) == 1
     assert {row["run_id"] for row in decided(again)} == {"run", "again"}
+
+
+def test_a_night_that_is_run_again_without_its_challenger_takes_the_promotion_back(
+    tonight_of, walks, store
+):
+    tonight, again = tonight_of(), tonight_of(run_id="again")
+    old, new = store(tonight, seed=8), store(tonight)
+    in_service(tonight, old)
+    registry.promote(
+        tonight.warehouse,
+        new,
+        expected=old,
+        why=registry.Why("run", "Best.", cutoff=tonight.cutoff),
+    )
+    before = load_champion.fn(again)
+    assert (before.champion.version, before.pointer) == (old, new)
+
+    chosen, decision = promote.fn(again, before, judged(again, walks, before))
+
+    assert (chosen.version, decision.outcome, pointer(again)) == (old, "kept", old)
+
+
+def test_what_a_person_put_into_service_counts_when_its_night_is_run_again(tonight_of, store):
+    tonight = tonight_of()
+    version = store(tonight)
+    why = registry.Why("by hand", "I know better.", cutoff=tonight.cutoff)
+    registry.promote(tonight.warehouse, version, expected=None, why=why)
+
+    before = load_champion.fn(tonight)
+
+    assert (before.champion.version, before.moved_tonight) == (version, False)
 
 
 def test_without_anything_better_the_baseline_publishes(tonight_of, walks):

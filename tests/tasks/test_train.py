@@ -76,9 +76,11 @@ def test_training_is_due_where_its_model_may_go_into_service(
 
 @pytest.mark.parametrize(("limit", "train"), [(14, False), (13.5, True)], ids=["young", "old"])
 def test_training_is_due_again_when_the_champion_is_old(tonight_of, store, limit, train):
+    fortnight = timedelta(days=14)
     tonight = tonight_of(training={"max_age_days": limit})
-    champion = open_contender(tonight.warehouse, store(tonight), "champion")
-    assert champion.age(tonight.cutoff) == timedelta(days=14)
+    made = tonight_of(cutoff=tonight.cutoff - fortnight)
+    champion = open_contender(tonight.warehouse, store(made), "champion")
+    assert champion.age(tonight.cutoff) == fortnight
 
     before = Service(champion, champion.version, overtaken=False)
 

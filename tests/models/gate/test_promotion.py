@@ -415,13 +415,23 @@ def test_an_equal_replaces_a_champion_past_its_age_and_no_other():
     assert decide(*contest, replace(RULES, overdue=True)).outcome == "promoted"
 
 
+def test_an_equal_that_follows_an_old_champion_is_said_to_be_one(reference):
+    contest = {"new": better(reference, 0.101)}, better(reference, 0.1), losses_of(reference)
+
+    verdict = decide(*contest, replace(RULES, overdue=True))
+
+    assert verdict.outcome == "promoted"
+    gained = verdict.numbers["new.gain_over_champion_at_least"]
+    assert ("enough to follow a champion past its age" in verdict.reason) is (gained <= 0)
+
+
 def test_who_may_be_worse_by_more_than_the_margin_does_not_replace_an_old_champion(reference):
     contest = {"new": better(reference, 0.07)}, better(reference, 0.1), losses_of(reference)
 
     verdict = decide(*contest, replace(RULES, overdue=True))
 
     assert verdict.outcome == "kept"
-    assert "may be worse than the champion by more than 2.0 %" in verdict.reason
+    assert "so it may be worse by more than 2.0 %" in verdict.reason
 
 
 def test_who_was_scored_on_other_windows_is_judged_another_night(reference):
