@@ -186,13 +186,16 @@ def champion(
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Show what the model in service was made from.")
     ] = False,
+    versions: Annotated[
+        bool, typer.Option("--versions", help="List the versions that can be put into service.")
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Show the model in service and how it came there; put another one in its place."""
     from flows.commands.champion import Wish, show_champion
 
-    show_champion(spec, Wish(version, rollback, reason, lineage), as_json=as_json)
+    show_champion(spec, Wish(version, rollback, reason, lineage, versions), as_json=as_json)
 
 
 @app.command()

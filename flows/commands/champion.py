@@ -13,7 +13,13 @@ from data_contracts.vocabulary import BASELINE
 from flows.backend import quieten
 from flows.console import OUT, print_json, shown
 from tasks.by_hand import go_back, put_into_service
-from tasks.stores.registry import Champion, champion_history, find_version
+from tasks.stores.registry import (
+    Champion,
+    ModelVersion,
+    champion_history,
+    find_version,
+    versions,
+)
 from tasks.stores.warehouse import Warehouse, warehouse_of
 
 
@@ -25,12 +31,14 @@ class Wish(NamedTuple):
         rollback: Whether to go back to what was in service before.
         reason: Why, for the records.
         lineage: Whether to show what the version in service was made from.
+        versions: Whether to list all versions whose files are kept.
     """
 
     version: str | None = None
     rollback: bool = False
     reason: str = ""
     lineage: bool = False
+    versions: bool = False
 
 
 def show_champion(spec_path: Path, wish: Wish, *, as_json: bool) -> None:
@@ -42,14 +50,17 @@ def show_champion(spec_path: Path, wish: Wish, *, as_json: bool) -> None:
     warehouse = warehouse_of(spec)
     moves = champion_history(warehouse)[::-1]
     lineage = _lineage(warehouse, moves[0]) if moves else {}
+    kept = [record for record in versions(warehouse) if record.removed_at is None][::-1]
     if as_json:
-        print_json(_answer(moves, lineage, changed))
+        print_json(_answer(moves, lineage, changed) | {"versions": list(map(_described, kept))})
         return
     if changed is False:
         OUT.print("Nothing was changed, for that is in service already.")
     _print_present(spec, moves)
     if wish.lineage and lineage:
         OUT.print(_lineage_table(lineage))
+    if wish.versions:
+        OUT.print(_versions_table(kept))
     if moves:
         OUT.print(_moves_table(moves))
 
@@ -122,6 +133,30 @@ def _lineage_table(lineage: Mapping[str, Any]) -> Table:
         if isinstance(value, dict):
             value = ", ".join(f"{library} {version}" for library, version in value.items())
         table.add_row(name, shown("" if value is None else str(value)))
+    return table
+
+
+def _described(record: ModelVersion) -> dict[str, Any]:
+    """What tells a version from the others."""
+    return {
+        "model_version": record.model_version,
+        "train_cutoff": record.train_cutoff,
+        "train_minutes": record.train_minutes,
+        "start": record.start,
+    }
+
+
+def _versions_table(kept: list[ModelVersion]) -> Table:
+    longest = max((len(record.model_version) for record in kept), default=0)
+    version = Column("version", min_width=longest, overflow="fold")  # whole, to be copied
+    table = Table(version, "learned until (UTC)", "minutes", "from")
+    for record in kept:
+        table.add_row(
+            shown(record.model_version),
+            f"{record.train_cutoff:%Y-%m-%d %H:%M}",
+            f"{record.train_minutes:.1f}",
+            shown(record.start or "scratch"),
+        )
     return table
 
 

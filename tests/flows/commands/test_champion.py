@@ -71,6 +71,20 @@ def test_the_champion_its_lineage_and_its_history_are_shown(place):
     assert [move["model_version"] for move in answer["history"]] == [two, one]
 
 
+def test_versions_that_can_be_put_into_service_are_listed_whole_on_a_narrow_terminal(
+    place, monkeypatch
+):
+    path, (one, two) = place
+    monkeypatch.setenv("COLUMNS", "80")
+
+    shown = champion(path, "--versions")
+    answer = json.loads(champion(path, "--json").stdout)
+
+    assert one in shown.stdout
+    assert shown.stdout.index("learned until") < shown.stdout.rindex("scratch")
+    assert [kept["model_version"] for kept in answer["versions"]] == [two, one]
+
+
 def test_the_pointer_is_moved_and_the_answer_says_so(place):
     path, (one, two) = place
 
