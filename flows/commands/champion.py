@@ -149,11 +149,11 @@ def _described(record: ModelVersion) -> dict[str, Any]:
 def _versions_table(kept: list[ModelVersion]) -> Table:
     longest = max((len(record.model_version) for record in kept), default=0)
     version = Column("version", min_width=longest, overflow="fold")  # whole, to be copied
-    table = Table(version, "learned until (UTC)", "minutes", "from")
+    table = Table(version, "learned until", "minutes", "from")
     for record in kept:
         table.add_row(
             shown(record.model_version),
-            f"{record.train_cutoff:%Y-%m-%d %H:%M}",
+            f"{record.train_cutoff:%Y-%m-%d}",
             f"{record.train_minutes:.1f}",
             shown(record.start or "scratch"),
         )
