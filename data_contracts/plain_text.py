@@ -13,3 +13,13 @@ def visible(text: str) -> str:
     'a�[31mb�c�'
     """
     return UNSEEN.sub("\ufffd", text)
+
+
+def without_secrets(text: str) -> str:
+    """A text without what its URIs keep secret: who asks, the password, the query.
+
+    >>> without_secrets("s3://key:se/cret@bucket/a?sig=x is not there")
+    's3://***@bucket/a?*** is not there'
+    """
+    text = re.sub(r"(?<=://)[^\s\"]*@", "***@", text)
+    return re.sub(r"(://[^\s\"?]*\?)[^\s\"]+", r"\1***", text)

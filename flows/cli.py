@@ -18,7 +18,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from data_contracts.errors import NightcastError, RefusedError
-from data_contracts.plain_text import visible
+from data_contracts.plain_text import visible, without_secrets
 
 app = typer.Typer(
     name="nightcast",
@@ -98,8 +98,7 @@ def _explain(options: Mapping[str, object]) -> None:
 def _complain(sentence: str) -> None:
     """One line for a person: without colours, native stack traces, or what a URI keeps secret."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", sentence).strip().split("\n", 1)[0]
-    line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
-    sys.stderr.write(f"nightcast: {visible(line)}\n")
+    sys.stderr.write(f"nightcast: {visible(without_secrets(line))}\n")
 
 
 @app.command()

@@ -16,7 +16,7 @@ from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
 from tasks.baselines import baseline_tonight
-from tasks.challengers import challengers_tonight, waiting_challengers
+from tasks.challengers import challengers_tonight, made_before, waiting_challengers
 from tasks.contenders import SUBSTITUTE, in_service
 from tasks.evaluate import as_published, evaluate_contenders, unseen_origins
 from tasks.extract import extract
@@ -82,7 +82,7 @@ def nightly(
     seated = in_service(baseline.contender, before.champion)
     entries = evaluate_contenders(tonight, panel, seated, origins)
     waiting = waiting_challengers(tonight, before, origins)
-    seen = Evidence(panel, entries, tuple(rival.version for rival in waiting))
+    seen = Evidence(panel, entries, made_before(tonight, waiting))
     due = training_tonight(tonight, before, origins, asked=train, evidence=seen)
     trained = train_challengers(tonight, due, source, origins)
     rivals = challengers_tonight(before, trained.challengers, waiting)

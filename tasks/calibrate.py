@@ -72,13 +72,30 @@ def adjust(spec: Spec, panel: Panel, raw: Forecasts) -> tuple[Forecasts, Adjustm
     """
     if not _is_asked_for(spec) or not len(raw.origins):
         return raw, None
-    support = Support.of(panel, until=int(raw.origins[0]))
-    levels = raw.quantile_levels
-    adjusted = calibration.rolling(
-        raw.quantiles, raw.target, raw.origins, levels=levels, support=support
-    )
+    levels, support = raw.quantile_levels, Support.of(panel, until=panel.cutoff_slot)
+    adjusted = np.empty_like(raw.quantiles)
+    for known, span in _supports(panel, raw.origins, support):
+        adjusted[:, span] = calibration.rolling(
+            raw.quantiles, raw.target, raw.origins, levels=levels, support=known
+        )[:, span]
     learned = calibration.fit(raw.quantiles, raw.target, levels=levels, support=support)
     return replace(raw, quantiles=adjusted), Adjustment(learned, raw.unique_ids)
+
+
+def _supports(panel: Panel, origins: Ints, present: Support) -> list[tuple[Support, slice]]:
+    """Which values the target could take as far as was known at each origin.
+
+    One support for all of them, unless values below zero or fractions are news.
+    """
+    first = Support.of(panel, until=int(origins[0]))
+    if first == present:
+        return [(present, slice(None))]
+    known = [first, *(Support.of(panel, until=int(origin)) for origin in origins[1:])]
+    starts = [k for k in range(len(known)) if k == 0 or known[k] != known[k - 1]]
+    return [
+        (known[start], slice(start, end))
+        for start, end in zip(starts, [*starts[1:], len(known)], strict=True)
+    ]
 
 
 def calibrated(tonight: Tonight, panel: Panel, contender: Contender, origins: Ints) -> Contender:

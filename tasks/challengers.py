@@ -2,7 +2,7 @@
 
 from data_contracts.errors import NightcastError
 from models.panel import Ints
-from tasks.contenders import CHALLENGER, Contender, misfit, open_contender
+from tasks.contenders import CHALLENGER, Contender, misfit, open_proven
 from tasks.service import Service
 from tasks.stores.records import settled
 from tasks.stores.registry import ModelVersion, versions
@@ -51,10 +51,17 @@ def waiting_challengers(tonight: Tonight, before: Service, origins: Ints) -> lis
     return [contender for contender in opened if contender is not None]
 
 
+def made_before(tonight: Tonight, waiting: list[Contender]) -> tuple[str, ...]:
+    """Versions of an earlier night, which are no reason to train; this one may not be done yet."""
+    return tuple(
+        rival.version for rival in waiting if rival.record and rival.record.cutoff < tonight.cutoff
+    )
+
+
 def _opened(tonight: Tonight, record: ModelVersion) -> Contender | None:
     """A version that can be judged tonight; one that cannot stays where it is."""
     try:
-        contender = open_contender(tonight.warehouse, record.model_version, CHALLENGER)
+        contender = open_proven(tonight.warehouse, record.model_version, CHALLENGER)
     except NightcastError:
         return None
     return None if misfit(contender, tonight.spec) else contender

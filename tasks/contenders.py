@@ -69,8 +69,11 @@ def open_proven(warehouse: Warehouse, version: str, role: Role) -> Contender:
         StorageError: If its files are missing or altered, or it forecasts something else by now.
     """
     contender = open_contender(warehouse, version, role)
-    probe = read_probe(warehouse.models / version)
-    difference = probe.difference(contender.forecaster) if probe else ""
+    try:
+        probe = read_probe(warehouse.models / version)
+        difference = probe.difference(contender.forecaster) if probe else ""
+    except Exception as error:  # a network that a library has overtaken raises almost anything
+        difference = f"it forecasts nothing, {type(error).__name__}: {str(error).splitlines()[:1]}"
     if difference:
         raise StorageError(
             f"Model {version} fails its probe: {difference}; see whether a library or the device "

@@ -62,9 +62,10 @@ def find_service(tonight: Tonight, *, may_move: bool = True, as_before: bool = F
     """
     moves = champion_history(tonight.warehouse)
     latest = _present(tonight, moves)
-    present = _before(tonight, moves) if as_before else latest
     pointer = moves[-1].model_version if moves else None
     overtaken = bool(moves) and latest is not moves[-1]
+    # Where a later night has moved on, this one is published again as it was decided then.
+    present = _before(tonight, moves) if as_before and not overtaken else latest
     moved_tonight = present is not latest
     if present is None or present.version is None:
         return Service(None, pointer, overtaken, moved_tonight=moved_tonight)

@@ -22,6 +22,7 @@ TRAINED = "training.trained"  # names among the numbers of a decision
 RELATIVE_LOSS = "training.relative_loss"
 LOSS_GROWTH = "training.loss_growth"
 DRIFT = "training.drift"
+BASELINE_IS = "training.baseline_is."  # followed by the name of that night's baseline, value 1
 NIGHTS = 400  # of decisions that are looked at, more than a year
 
 
@@ -71,7 +72,9 @@ def standing_tonight(
     """
     earlier = decisions_before(tonight.warehouse, tonight.cutoff, nights=NIGHTS)
     champion = before.champion
-    seen = {} if champion is None else _seen(tonight, champion, evidence, earlier)
+    seen = _marked(evidence.entries)
+    if champion is not None:
+        seen |= _seen(tonight, champion, evidence, earlier)
     last = earlier[0] if earlier else {}
     same = champion is not None and last.get("previous") == champion.version
     of_last = last["numbers"] if same else {}
@@ -93,7 +96,9 @@ def _seen(
     loss = _relative_loss(evidence.entries)
     numbers = {
         RELATIVE_LOSS: loss,
-        LOSS_GROWTH: growth(loss, _loss_at_promotion(champion.version, earlier)),
+        LOSS_GROWTH: growth(
+            loss, _loss_at_promotion(champion.version, earlier, _marked(evidence.entries))
+        ),
         DRIFT: _drift(tonight, champion, evidence.panel),
     }
     return {name: number for name, number in numbers.items() if number is not None}
@@ -106,13 +111,24 @@ def _relative_loss(entries: Sequence[Entry]) -> float | None:
     return relative_loss(losses[CHAMPION], losses[BASELINE])
 
 
-def _loss_at_promotion(version: str, earlier: Sequence[Mapping[str, Any]]) -> float | None:
+def _marked(entries: Sequence[Entry]) -> dict[str, float]:
+    """Which baseline a loss is relative to, as numbers."""
+    roles = {entry.contender.role: entry.contender.name for entry in entries}
+    return {f"{BASELINE_IS}{roles[BASELINE]}": 1.0} if BASELINE in roles else {}
+
+
+def _loss_at_promotion(
+    version: str, earlier: Sequence[Mapping[str, Any]], marked: Mapping[str, float]
+) -> float | None:
     """Loss of a version relative to the baseline's on the evidence that promoted it.
 
-    Of a version that a person put into service there is none; then its first night counts.
+    Of a version that a person put into service there is none; then its first night counts. A loss
+    that is relative to another baseline than tonight's says nothing.
     """
     for decision in reversed(earlier):  # the oldest first
         numbers = decision["numbers"]
+        if {name for name in numbers if name.startswith(BASELINE_IS)} - marked.keys():
+            continue
         if decision["outcome"] == "promoted" and decision["champion"] == version:
             return _of_promoted(version, numbers)
         if decision["previous"] == version and RELATIVE_LOSS in numbers:

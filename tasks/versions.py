@@ -1,8 +1,8 @@
 """What is kept of a model beside its own files, so that it can be trusted and understood later."""
 
-import re
 from pathlib import Path
 
+from data_contracts.plain_text import without_secrets
 from data_contracts.spec import Spec
 from models.forecasters.forecaster import Forecaster
 from models.forecasters.persistence import load_forecaster
@@ -46,5 +46,4 @@ def keep_version(
 
 def _without_secrets(spec: Spec) -> str:
     """The spec as JSON, without where the warehouse is and what a URI keeps secret."""
-    text = spec.model_dump_json(indent=1, exclude={"warehouse"})
-    return re.sub(r"(?<=://)[^/@\s\"]+@", "***@", text)
+    return without_secrets(spec.model_dump_json(indent=1, exclude={"warehouse", "registry"}))

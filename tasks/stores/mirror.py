@@ -2,13 +2,13 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from data_contracts.errors import StorageError
+from data_contracts.plain_text import without_secrets
 from tasks.stores import mlflow_mirror
 from tasks.stores.registry import ModelVersion, champion, versions
 from tasks.stores.warehouse import Warehouse
@@ -92,4 +92,4 @@ def _reason(output: str) -> str:
     lines = output.strip().splitlines() or ["it ended without a word"]
     if "No module named 'mlflow" in lines[-1]:
         return "mlflow is not installed; install nightcast[mlflow], or remove registry.mlflow."
-    return re.sub(r"(?<=://)[^/@\s]+@", "***@", lines[-1])
+    return without_secrets(lines[-1])

@@ -168,7 +168,10 @@ def decisions_before(
         StorageError: If the table cannot be read.
     """
     rows = read_table(decisions_table(warehouse)).filter(pc.field(CUTOFF) < cutoff)
-    newest = rows.sort_by([(CUTOFF, "descending"), ("decided_at", "descending")])
+    # A move by hand saw no evidence: it counts only where no run of its night did.
+    rows = rows.append_column("by_hand", pc.equal(rows["outcome"], "by_hand"))
+    order = [(CUTOFF, "descending"), ("by_hand", "ascending"), ("decided_at", "descending")]
+    newest = rows.sort_by(order).drop_columns("by_hand")
     _, places = np.unique(-newest[CUTOFF].cast(pa.int64()).to_numpy(), return_index=True)
     return [
         {**row, "numbers": json.loads(row["numbers"])}

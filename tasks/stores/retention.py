@@ -15,10 +15,12 @@ import pandas as pd
 
 from data_contracts.spec import Retention
 from tasks.stores.forecasts import published_versions
+from tasks.stores.records import settled
 from tasks.stores.registry import ModelVersion, champion_history, mark_removed, versions
 from tasks.stores.warehouse import Warehouse
 
 UNTOUCHED = pd.Timedelta(days=1)  # whatever is younger may be in use
+OWED = pd.Timedelta(days=28)  # that a version may wait for its verdict
 LEFTOVERS = (".tmp-*", ".damaged-*")
 
 
@@ -78,11 +80,21 @@ def clear_out(
 def _unneeded(
     warehouse: Warehouse, known: list[ModelVersion], keep: int, *, now: pd.Timestamp, named: str
 ) -> list[ModelVersion]:
-    """Versions that may go: never in service, never published, no start of any that stays."""
+    """Versions that may go: judged, never in service or published, no start of any that stays."""
     served = {move.model_version for move in champion_history(warehouse)}
     idle = [each for each in known if each.removed_at is None and each.model_version not in served]
     idle.sort(key=lambda each: each.created_at, reverse=True)
-    old = {each.model_version for each in idle[keep:] if each.created_at < now - UNTOUCHED}
+    judged = settled(warehouse, before=now)
+    old = {
+        each.model_version
+        for each in idle[keep:]
+        if each.created_at < now - UNTOUCHED
+        and (
+            each.model_version in judged.versions
+            or each.cutoff in judged.cutoffs
+            or each.created_at < now - OWED
+        )
+    }
     old -= published_versions(warehouse, old)
     old -= _starts({each.model_version: each for each in known}, old) | {named}
     return [each for each in idle if each.model_version in old]

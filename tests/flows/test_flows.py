@@ -86,13 +86,14 @@ def test_a_champion_whose_files_are_gone_or_altered_is_rolled_back_and_readers_h
     done = night(path)
 
     assert published(warehouse) == {old}
-    assert (done["decision"]["outcome"], done["decision"]["champion"]) == ("kept", old)
+    assert (done["decision"]["outcome"], done["decision"]["champion"]) == ("rolled_back", old)
+    assert done["decision"]["previous"] == new
     assert f"{old} is in service again." in done["decision"]["reason"]
     move = champion_history(warehouse)[-1]
     assert (move.model_version, move.previous) == (old, new)
     assert move.cutoff == CUTOFF
     (row,) = DeltaTable(warehouse.decisions).to_pandas().to_dict("records")
-    assert row["reason"] == done["decision"]["reason"]
+    assert (row["outcome"], row["reason"]) == ("rolled_back", done["decision"]["reason"])
 
 
 def test_the_batch_of_the_version_before_takes_the_place_of_a_broken_one(place, monkeypatch):

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.forecasters.calibration import Calibrated
 from models.gate.evaluation import forecast_origins
-from tasks.calibrate import adjust, calibrated, origins_to_learn_from
+from tasks.calibrate import _supports, adjust, calibrated, origins_to_learn_from
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.evaluate import as_published, evaluate_contenders, unseen_origins
 
@@ -112,3 +114,21 @@ def test_series_are_adjusted_by_their_names_wherever_they_are_in_the_panel(
 
     assert not np.array_equal(straight, swapped)
     assert np.isfinite(new.of(champion).forecaster.predict(walks, *at)).all()
+
+
+def test_values_that_are_news_count_from_the_origin_at_which_they_were_known(
+    tonight_of, walks, champion
+):
+    tonight = tonight_of()
+    origins = unseen_origins(tonight, walks, None)
+    counts = np.rint(np.abs(walks.y))
+    begun = walks.rows(0, int(origins[7]))
+    counts[begun + 1] = -3.5  # the first value below zero, and the first fraction
+    panel = replace(walks, y=counts)
+
+    _, adjustment = adjust(tonight.spec, panel, raw(tonight, panel, champion, origins))
+    earlier, later = _supports(panel, origins, adjustment.calibration.support)
+
+    assert (earlier[0].non_negative, earlier[0].integral, earlier[1]) == (True, True, slice(0, 8))
+    assert (later[0].non_negative, later[0].integral, later[1]) == (False, False, slice(8, 14))
+    assert adjustment.calibration.support == later[0]

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.night import Decision
-from tasks.challengers import challengers_tonight, waiting_challengers
+from tasks.challengers import challengers_tonight, made_before, waiting_challengers
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.evaluate import unseen_origins
 from tasks.service import Service
@@ -117,3 +117,14 @@ def test_what_can_no_longer_be_read_stays_where_it_is(tonight_of, yesterday, sto
     version = store(yesterday)
     (yesterday.warehouse.models / version / "config.json").unlink()
     assert waiting_challengers(tonight_of(), NOBODY, origins) == []
+
+
+def test_what_an_earlier_run_of_this_night_made_is_judged_and_no_reason_against_training(
+    tonight_of, yesterday, store, origins
+):
+    tonight = tonight_of()
+    before, now = store(yesterday), store(tonight)
+    waiting = waiting_challengers(tonight, NOBODY, origins)
+    assert names(waiting) == [now], "the newest of the network"
+    assert made_before(tonight, waiting) == ()
+    assert made_before(tonight, opened(tonight, before)) == (before,)

@@ -125,6 +125,19 @@ def test_a_night_that_is_run_again_without_its_challenger_takes_the_promotion_ba
     assert (chosen.version, decision.outcome, pointer(again)) == (old, "kept", old)
 
 
+def test_a_night_that_a_later_one_has_overtaken_is_published_by_whom_it_promoted(tonight_of, store):
+    tonight, later = tonight_of(), tonight_of(cutoff=tonight_of().cutoff + WEEK)
+    old, new, newer = store(tonight, seed=8), store(tonight), store(later)
+    in_service(tonight, old)
+    for version, before, of in ((new, old, tonight), (newer, new, later)):
+        why = registry.Why("run", "Best.", cutoff=of.cutoff)
+        registry.promote(tonight.warehouse, version, expected=before, why=why)
+
+    again = load_champion.fn(tonight)
+
+    assert (again.champion.version, again.overtaken, again.moved_tonight) == (new, True, False)
+
+
 def test_what_a_person_put_into_service_counts_when_its_night_is_run_again(tonight_of, store):
     tonight = tonight_of()
     version = store(tonight)

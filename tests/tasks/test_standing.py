@@ -117,6 +117,19 @@ def test_a_champion_that_a_person_chose_is_held_against_its_first_night(
     assert numbers[LOSS_GROWTH] == pytest.approx(0.25)
 
 
+def test_a_loss_relative_to_another_baseline_says_nothing(tonight, service, evidence, remember):
+    version = service.champion.version
+    other = {"training__baseline_is__AutoETS": 1.0}
+    same = {"training__baseline_is__seasonal_naive": 1.0}
+    remember(2, champion=version, previous=version, training__relative_loss=0.1, **other)
+    remember(1, champion=version, previous=version, training__relative_loss=0.5, **same)
+
+    _, numbers = standing_tonight(tonight, service, evidence)
+
+    assert numbers[LOSS_GROWTH] == pytest.approx(numbers[RELATIVE_LOSS] / 0.5 - 1)
+    assert numbers["training.baseline_is.seasonal_naive"] == 1
+
+
 def test_numbers_about_another_champion_do_not_count(tonight, service, evidence, remember):
     remember(1, champion="new", previous="other", training__loss_growth=0.3, training__drift=2.0)
 

@@ -242,7 +242,7 @@ def test_a_quarantine_of_the_first_version_gets_its_new_columns(warehouse):
 
 
 def test_the_last_nights_before_a_cutoff_are_told_by_their_newest_runs(warehouse):
-    def keep(night, run, reason, minutes):
+    def keep(night, run, reason, minutes, outcome="kept"):
         occasion = Occasion(
             cutoff=night,
             run_id=run,
@@ -250,7 +250,8 @@ def test_the_last_nights_before_a_cutoff_are_told_by_their_newest_runs(warehouse
             code_version="0.1.0",
             decided_at=night + pd.Timedelta(minutes=minutes),
         )
-        record_decision(warehouse, KEPT.model_copy(update={"reason": reason}), occasion=occasion)
+        decision = KEPT.model_copy(update={"reason": reason, "outcome": outcome})
+        record_decision(warehouse, decision, occasion=occasion)
 
     assert decisions_before(warehouse, NEXT, nights=3) == []
 
@@ -259,6 +260,7 @@ def test_the_last_nights_before_a_cutoff_are_told_by_their_newest_runs(warehouse
     keep(NIGHT - pd.Timedelta("1D"), "before", "Before.", 99_999)
     keep(NIGHT - pd.Timedelta("2D"), "early", "Early.", 10)
     keep(NEXT, "tonight", "Tonight.", 10)
+    keep(NIGHT, "by hand, move 3", "A person saw no evidence.", 95, outcome="by_hand")
 
     told = decisions_before(warehouse, NEXT, nights=2)
 

@@ -10,8 +10,10 @@ import pytest
 
 from data_contracts.errors import StorageError
 from data_contracts.forecasts import schema
+from data_contracts.night import Decision
 from data_contracts.spec import Retention
 from tasks.stores.forecasts import publish_batch
+from tasks.stores.records import Occasion, record_decision
 from tasks.stores.registry import (
     ModelVersion,
     Why,
@@ -48,8 +50,8 @@ def aged(path, days=3):
     return path
 
 
-def stored(warehouse, seed, *, start=None, snapshot="5ca1ab1e", days=3):
-    """A version that was trained some days ago."""
+def stored(warehouse, seed, *, start=None, snapshot="5ca1ab1e", days=3, judged=True):
+    """A version that was trained some days ago, and that the gate had a verdict on."""
     version = ModelVersion(
         model="tcn",
         snapshot=snapshot,
@@ -65,7 +67,26 @@ def stored(warehouse, seed, *, start=None, snapshot="5ca1ab1e", days=3):
     )
     name = store_model(warehouse, save, version).model_version
     aged(warehouse.models / name, days)
+    if judged:
+        decision = Decision(
+            outcome="kept", reason="So.", champion=None, previous=None, origins=14, judged=(name,)
+        )
+        occasion = Occasion(
+            cutoff=NIGHT, run_id=name, spec_digest="0123", code_version="0.1.0", decided_at=NOW
+        )
+        record_decision(warehouse, decision, occasion=occasion)
     return name
+
+
+@pytest.mark.parametrize(
+    ("days", "stays"), [(3, True), (27, True), (29, False)], ids=["young", "waits", "given up"]
+)
+def test_a_version_that_a_verdict_is_owed_stays_for_four_weeks(warehouse, days, stays):
+    name = stored(warehouse, 1, days=days, judged=False)
+
+    removed = clear_out(warehouse, ONLY_NEEDED, now=NOW)
+
+    assert removed.versions == (() if stays else (name,))
 
 
 def published(warehouse, version):
