@@ -1,5 +1,6 @@
 """Calibrate: adjust what a contender says by what its last forecasts missed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,12 +52,37 @@ def origins_to_learn_from(spec: Spec, panel: Panel, contender: Contender, origin
     more = spec.calibration.origins - len(origins)
     if more <= 0 or not len(origins) or contender.role == BASELINE or not _is_asked_for(spec):
         return origins
-    learned = contender.forecaster.trained_until
     longest = int(panel.lengths.max(initial=0))
     oldest = panel.cutoff_slot - int(LONGEST_SHARE * longest)
     earlier = origins[0] - spec.origin_step * np.arange(more, 0, -1)
-    unseen = earlier >= max(oldest, oldest if learned is None else learned)
-    return np.concatenate([earlier[unseen], origins])
+    return np.concatenate([contender.unseen(earlier[earlier >= oldest]), origins])
+
+
+def past_forecasts(
+    spec: Spec,
+    panel: Panel,
+    contender: Contender,
+    origins: Ints,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Forecasts:
+    """What a contender says, unadjusted, of every series at every origin that it can learn from.
+
+    Args:
+        spec: What is forecast.
+        panel: The series that are judged.
+        contender: Who forecasts.
+        origins: Those of the gate.
+        progress: Called after each batch with the windows done and those in all.
+    """
+    return forecast_origins(
+        contender.forecaster,
+        panel,
+        np.arange(panel.num_series),
+        origins_to_learn_from(spec, panel, contender, origins),
+        season_length=spec.season_length,
+        progress=progress,
+    )
 
 
 def adjust(spec: Spec, panel: Panel, raw: Forecasts) -> tuple[Forecasts, Adjustment | None]:
@@ -75,10 +101,12 @@ def adjust(spec: Spec, panel: Panel, raw: Forecasts) -> tuple[Forecasts, Adjustm
     levels, support = raw.quantile_levels, Support.of(panel, until=panel.cutoff_slot)
     adjusted = np.empty_like(raw.quantiles)
     for known, span in _supports(panel, raw.origins, support):
-        adjusted[:, span] = calibration.rolling(
+        made, learned = calibration.follow(
             raw.quantiles, raw.target, raw.origins, levels=levels, support=known
-        )[:, span]
-    learned = calibration.fit(raw.quantiles, raw.target, levels=levels, support=support)
+        )
+        adjusted[:, span] = made[:, span]
+    if learned.support != support:  # something came after the last origin that is news
+        learned = calibration.fit(raw.quantiles, raw.target, levels=levels, support=support)
     return replace(raw, quantiles=adjusted), Adjustment(learned, raw.unique_ids)
 
 
@@ -107,11 +135,7 @@ def calibrated(tonight: Tonight, panel: Panel, contender: Contender, origins: In
         contender: Who publishes.
         origins: Those of the gate.
     """
-    learned = contender.forecaster.trained_until
-    unseen = origins if learned is None else origins[origins >= learned]
-    slots = origins_to_learn_from(tonight.spec, panel, contender, unseen)
-    series, season = np.arange(panel.num_series), tonight.spec.season_length
-    raw = forecast_origins(contender.forecaster, panel, series, slots, season_length=season)
+    raw = past_forecasts(tonight.spec, panel, contender, contender.unseen(origins))
     _, adjustment = adjust(tonight.spec, panel, raw)
     return adjustment.of(contender) if adjustment else contender
 

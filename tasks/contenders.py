@@ -11,6 +11,7 @@ from data_contracts.vocabulary import BASELINE
 from models.forecasters import seasonal_naive
 from models.forecasters.baselines import build_baseline
 from models.forecasters.forecaster import Forecaster
+from models.panel import Ints
 from tasks.stores.probes import read_probe
 from tasks.stores.registry import ModelVersion, find_version, open_model
 from tasks.stores.warehouse import Warehouse
@@ -38,6 +39,11 @@ class Contender:
     def name(self) -> str:
         """Name of the forecaster, such as `attention_lstm`."""
         return self.forecaster.name
+
+    def unseen(self, origins: Ints) -> Ints:
+        """Those of some slots after which it has learned nothing."""
+        learned = self.forecaster.trained_until
+        return origins if learned is None else origins[origins >= learned]
 
     def age(self, cutoff: pd.Timestamp) -> pd.Timedelta | None:
         """From the night that trained it to the cutoff, None where it learned nothing."""

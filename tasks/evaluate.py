@@ -13,11 +13,11 @@ from data_contracts.evaluations import ROLE
 from data_contracts.night import Score
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import LEAD, MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
-from models.gate.evaluation import Losses, coverage_by_lead, forecast_origins, losses_of, summary
+from models.gate.evaluation import Losses, coverage_by_lead, losses_of, summary
 from models.gate.origins import evaluation_origins
 from models.panel import Ints, Panel
 from models.scores import Doubles
-from tasks.calibrate import Adjustment, adjust, calibrated, origins_to_learn_from
+from tasks.calibrate import Adjustment, adjust, calibrated, past_forecasts
 from tasks.contenders import CHALLENGER, Contender
 from tasks.progress import Step, stage
 from tasks.stores.records import record_evaluations
@@ -68,8 +68,7 @@ def unseen_origins(tonight: Tonight, panel: Panel, champion: Contender | None) -
     origins = evaluation_origins(
         panel, origins=spec.gate.origins, every=spec.origin_step, horizon=spec.horizon
     )
-    learned = champion.forecaster.trained_until if champion else None
-    return origins if learned is None else origins[origins >= learned]
+    return champion.unseen(origins) if champion else origins
 
 
 def rolling_origins(tonight: Tonight, panel: Panel, *, origins: int, every: int | None) -> Ints:
@@ -157,14 +156,7 @@ def _entry(
     *,
     progress: Callable[[int, int], None],
 ) -> Entry:
-    raw = forecast_origins(
-        contender.forecaster,
-        panel,
-        np.arange(panel.num_series),
-        origins_to_learn_from(spec, panel, contender, origins),
-        season_length=spec.season_length,
-        progress=progress,
-    )
+    raw = past_forecasts(spec, panel, contender, origins, progress=progress)
     adjusted, adjustment = adjust(spec, panel, raw)
     if not len(origins) or adjustment is None:
         return Entry(contender, losses_of(adjusted))

@@ -166,13 +166,26 @@ def rolling(
     Returns:
         Shape `(S, O, H, Q)`.
     """
+    adjusted, _ = follow(quantiles, target, origins, levels=levels, support=support)
+    return adjusted
+
+
+def follow(
+    quantiles: Floats,
+    target: Floats,
+    origins: Ints,
+    *,
+    levels: tuple[float, ...],
+    support: Support,
+) -> tuple[Floats, Calibration]:
+    """Both `rolling` and `fit`, whose arguments these are, in one walk over the origins."""
     adjusted = np.empty_like(quantiles)
     series = np.arange(len(quantiles))
     known = np.searchsorted(origins + quantiles.shape[2], origins, "right")  # origins by then
     for number, state in enumerate(_states(quantiles, target, levels, support)):
         for position in np.flatnonzero(known == number):
             adjusted[:, position] = state.apply(quantiles[:, position], series)
-    return adjusted
+    return adjusted, state
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """A forecaster made of networks: several members whose quantiles become one forecast."""
 
 import importlib
-import json
 import pkgutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.forecasters.config import read_config, write_config
 from models.forecasters.fusion import combine
 from models.forecasters.support import Support
 from models.learning.curves import Curve
@@ -19,7 +19,6 @@ from models.learning.workbench import Workbench, workbench
 from models.panel import Floats, Ints, Panel
 
 WINDOWS_AT_ONCE = 16 * BATCH_SIZE  # of which the forecasts of all members are in memory
-CONFIG = "config.json"
 FORMAT = 2  # grows when a forecaster that was saved before can no longer be read
 
 
@@ -195,28 +194,28 @@ class NeuralForecaster:
             "trained_until": self.trained_until,
             "packages": {"keras": keras.__version__, "backend": keras.backend.backend()},
         }
-        (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_config(folder, config)
 
     @classmethod
     def load(cls, folder: Path) -> "NeuralForecaster":
         """Read what `save` wrote."""
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_config(folder)
         written = config.get("format", 1)
         if written != FORMAT:
             raise ValueError(f"one of format {written} where this version writes format {FORMAT}")
         members = tuple(Member(**member) for member in config["members"])
         return cls(
-            settings=TrainingSettings(**_tuples(config["settings"])),
-            features=Features(**_tuples(config["features"])),
-            sizes=NetworkSettings(**_tuples(config["sizes"])),
+            settings=TrainingSettings(**config["settings"]),
+            features=Features(**config["features"]),
+            sizes=NetworkSettings(**config["sizes"]),
             members=members,
             networks=tuple(
                 _load_network(folder / f"member-{number}.keras") for number in range(len(members))
             ),
             support=Support(**config["support"]),
             trained_until=config["trained_until"],
-            weights=tuple(config["weights"]),
-            curves=tuple(Curve(**_tuples(curve)) for curve in config["curves"]),
+            weights=config["weights"],
+            curves=tuple(Curve(**curve) for curve in config["curves"]),
         )
 
 
@@ -228,10 +227,3 @@ def _load_network(path: Path) -> Any:
     for module in pkgutil.iter_modules(models.layers.__path__):
         importlib.import_module(f"models.layers.{module.name}")
     return keras.saving.load_model(path, compile=False)
-
-
-def _tuples(value: Any) -> Any:
-    """JSON knows lists alone; settings hold tuples."""
-    if isinstance(value, dict):
-        return {key: _tuples(part) for key, part in value.items()}
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

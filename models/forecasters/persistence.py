@@ -1,9 +1,9 @@
 """Reading any forecaster back, whatever made it."""
 
-import json
 from pathlib import Path
 
 from data_contracts.errors import StorageError
+from models.forecasters.config import read_config
 from models.forecasters.forecaster import Forecaster
 
 
@@ -24,7 +24,7 @@ def load_forecaster(folder: Path) -> Forecaster:
 
 
 def _load(folder: Path) -> Forecaster:
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["forecaster"]
+    kind = read_config(folder)["forecaster"]
     if kind == "neural":
         from models.forecasters.neural import NeuralForecaster
 

@@ -1,11 +1,11 @@
 """The baseline: what was one season ago, and how far off that usually is."""
 
-import json
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from models.forecasters.config import read_config, write_config
 from models.panel import Bools, Floats, Ints, Panel
 from models.scores import Doubles
 from models.windows import recent_target
@@ -18,7 +18,6 @@ MIN_CONTEXT = 64  # steps that it looks back at least, however short the season 
 MIN_CHANGES = 8  # fewer say little about how far off a forecast is
 MIN_CHANGES_PER_PHASE = 12
 VALUES_AT_ONCE = 1 << 21  # in memory; eight weeks of minutes are 80,640 for one window
-CONFIG = "config.json"
 
 
 class SeasonalNaive:
@@ -83,23 +82,22 @@ class SeasonalNaive:
 
     def save(self, folder: Path) -> None:
         """Write the arguments as `config.json` into a new folder."""
-        folder.mkdir(parents=True, exist_ok=True)
         config = {
             "forecaster": self.name,
             "season_lengths": self.season_lengths,
             "horizon": self.horizon,
             "quantile_levels": self.quantile_levels,
         }
-        (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_config(folder, config)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_config(folder)
         return cls(
-            tuple(config["season_lengths"]),
+            config["season_lengths"],
             horizon=config["horizon"],
-            quantile_levels=tuple(config["quantile_levels"]),
+            quantile_levels=config["quantile_levels"],
         )
 
     @property

@@ -1,6 +1,5 @@
 """The models of statsforecast as baselines: fitted anew to the last seasons before every origin."""
 
-import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from models.forecasters.config import read_config, write_config
 from models.forecasters.seasonal_naive import SeasonalNaive
 from models.forecasters.support import Support
 from models.panel import Floats, Ints, Panel
@@ -18,7 +18,6 @@ from models.scores import Doubles
 from models.windows import recent_target
 
 KIND = "statistical"
-CONFIG = "config.json"
 MIN_SEASONS = 4  # longest ones that are looked back on, however many values that is
 MIN_CONTEXT = 672  # values that are looked back on at least: docs/baselines.md says what more costs
 SEASONS_NEEDED = 2  # fewer show no season
@@ -139,7 +138,6 @@ class Statistical:
 
     def save(self, folder: Path) -> None:
         """Write the arguments as `config.json` into a new folder."""
-        folder.mkdir(parents=True, exist_ok=True)
         config = {
             "forecaster": KIND,
             "name": self.name,
@@ -147,17 +145,17 @@ class Statistical:
             "horizon": self.horizon,
             "quantile_levels": self.quantile_levels,
         }
-        (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_config(folder, config)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_config(folder)
         return cls(
             config["name"],
-            tuple(config["season_lengths"]),
+            config["season_lengths"],
             horizon=config["horizon"],
-            quantile_levels=tuple(config["quantile_levels"]),
+            quantile_levels=config["quantile_levels"],
         )
 
     @property
