@@ -7,7 +7,7 @@ by whoever starts the flow: the command line installs a reporter, a worker keeps
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -70,9 +70,11 @@ class Ledger:
 
     Attributes:
         folder: Where `stages.json` goes; None keeps it in memory.
+        share: What is to happen with the file after each writing.
     """
 
     folder: Path | None = None
+    share: Callable[[Path], None] | None = None
     stages: list[Stage] = field(default_factory=list)
 
     def add(self, stage: Stage) -> None:
@@ -81,6 +83,8 @@ class Ledger:
         if self.folder is not None:
             text = json.dumps([stage.model_dump() for stage in self.stages], indent=1)
             write_text(self.folder / STAGES, text)
+            if self.share is not None:
+                self.share(self.folder / STAGES)
 
 
 REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)

@@ -29,9 +29,8 @@ from tasks.reporting.excerpts import (
 )
 from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
-from tasks.stores.files import write_text
 from tasks.stores.history import read_history
-from tasks.stores.runs import report_path, write_night, write_validation
+from tasks.stores.runs import write_night, write_report, write_validation
 from tasks.tonight import Tonight
 
 
@@ -154,7 +153,7 @@ def with_history(tonight: Tonight, page: Page) -> Page:
 def _keep(tonight: Tonight, page: Page) -> None:
     page = with_history(tonight, page)
     write_night(tonight.warehouse, page.night)
-    write_text(report_path(tonight.warehouse, tonight.cutoff), render_page(page))
+    write_report(tonight.warehouse, tonight.cutoff, render_page(page))
     _show(page)
 
 

@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from models.panel import Panel
 from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
+from tasks.stores.sharing import share_folder
 from tasks.stores.snapshots import save_panel
 from tasks.tonight import Tonight
 
@@ -23,4 +24,6 @@ from tasks.tonight import Tonight
 def snapshot(tonight: Tonight, panel: Panel) -> Path:
     """Write the panel under the digest of its content; the same panel is written once."""
     with stage("snapshot"):
-        return save_panel(panel, tonight.warehouse.snapshots)
+        folder = save_panel(panel, tonight.warehouse.snapshots)
+        share_folder(tonight.warehouse, folder)
+    return folder

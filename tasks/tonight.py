@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 import pandas as pd
@@ -19,6 +20,7 @@ from models.learning.settings import networks_in
 from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
+from tasks.stores.sharing import share_file
 from tasks.stores.tables import check_tables
 from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
 
@@ -65,7 +67,7 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
     tonight = rehearse(spec_path, as_of)
     warehouse = open_warehouse(tonight.spec)
     check_tables(warehouse)
-    LEDGER.set(Ledger(warehouse.run(tonight.cutoff)))
+    LEDGER.set(Ledger(warehouse.run(tonight.cutoff), partial(share_file, warehouse)))
     return tonight
 
 

@@ -16,7 +16,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from deltalake import DeltaTable
 
 import tasks.report
 from benchmarks.hostile.material import Case
@@ -34,7 +33,9 @@ from data_contracts.vocabulary import (
     UNIQUE_ID,
     quantile_columns,
 )
-from tasks.stores.forecasts import read_batch
+from tasks.stores.delta import read_table
+from tasks.stores.forecasts import cutoffs, read_batch
+from tasks.stores.records import quarantine_table
 from tasks.stores.runs import NIGHT
 from tasks.stores.warehouse import Warehouse, warehouse_of
 
@@ -98,7 +99,7 @@ def _plain(module: ModuleType) -> dict[str, Any]:
 
 
 def _published_nevertheless(warehouse: Warehouse) -> list[str]:
-    return ["published, though it was stopped"] if warehouse.forecasts.exists() else []
+    return ["published, though it was stopped"] if cutoffs(warehouse) else []
 
 
 def _not_recorded(case: Case, spec: Spec, warehouse: Warehouse, error: NightcastError) -> list[str]:
@@ -144,10 +145,8 @@ def _not_substituted(batch: pd.DataFrame, contract: Verdict) -> list[str]:
 
 def _untold(night: Night, warehouse: Warehouse, contract: Verdict) -> list[str]:
     """Findings that neither the record of the night nor the table of quarantines has."""
-    kept: set[tuple[str, str]] = set()
-    if warehouse.quarantine.exists():
-        table = DeltaTable(warehouse.quarantine).to_pandas()
-        kept = set(zip(table[UNIQUE_ID], table["expectation"], strict=True))
+    rows = read_table(quarantine_table(warehouse)).to_pylist()
+    kept = {(row[UNIQUE_ID], row["expectation"]) for row in rows}
     aside = [f for reasons in contract.quarantined.values() for f in reasons]
     aside += contract.rows_aside
     lost = [

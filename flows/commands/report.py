@@ -7,6 +7,7 @@ from data_contracts.moments import parse_moment
 from data_contracts.spec import load_spec
 from flows.console import OUT, print_json
 from tasks.stores.runs import latest_report, report_path
+from tasks.stores.sharing import fetch_file
 from tasks.stores.warehouse import warehouse_of
 
 
@@ -21,11 +22,10 @@ def show_report(spec_path: Path, cutoff: str | None, *, as_json: bool) -> None:
     if cutoff is None:
         path = latest_report(warehouse)
     else:
-        path = report_path(
-            warehouse, parse_moment(cutoff, timezone=spec.grid.timezone, option="--cutoff")
-        )
+        moment = parse_moment(cutoff, timezone=spec.grid.timezone, option="--cutoff")
+        path = fetch_file(warehouse, report_path(warehouse, moment))
     if path is None or not path.exists():
-        raise SpecError(f"No report under {warehouse.root / 'runs'}; `nightcast run` writes one.")
+        raise SpecError(f"No report under {warehouse.place}/runs; `nightcast run` writes one.")
     if as_json:
         print_json({"report": path.resolve()})
     else:

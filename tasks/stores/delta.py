@@ -10,8 +10,7 @@ it to the present one, in a commit of its own; a newer version is neither read n
 import json
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,12 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from data_contracts.errors import ConflictError, StorageError
+from data_contracts.errors import ConflictError
 from data_contracts.versions import FIELD, refuse_newer
+from tasks.stores.connection import options_for
 from tasks.stores.files import sync
 from tasks.stores.table import Table, Where, conform, migrated, predicate
+from tasks.stores.trouble import storage_trouble as storage_trouble
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable, WriterProperties
@@ -60,12 +61,18 @@ def open_table(table: Table) -> "DeltaTable | None":
         VersionError: If a newer Nightcast has written it.
     """
     from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
 
     with storage_trouble("read", table.path):
         # Without a log entry somebody is creating the table just now, or died while doing so.
-        if not any((table.path / LOG).glob("*.json")):
+        if table.folder is not None and not any((table.folder / LOG).glob("*.json")):
             return None
-        opened = DeltaTable(table.path)
+        try:
+            opened = DeltaTable(table.uri, storage_options=options_for(table.path))
+        except TableNotFoundError:
+            if table.folder is not None:
+                raise
+            return None
     schema_version(table, opened)
     return opened
 
@@ -96,7 +103,7 @@ def schema_version(table: Table, opened: "DeltaTable") -> int:
         found = [
             field.metadata[FIELD] for field in opened.schema().fields if FIELD in field.metadata
         ]
-    return refuse_newer(table.path, found[0] if found else None, table.version)
+    return refuse_newer(table.uri, found[0] if found else None, table.version)
 
 
 def read_table(table: Table, opened: "DeltaTable | None" = None) -> pa.Table:
@@ -196,7 +203,7 @@ def try_replace(
             )
         except CommitFailedError:
             return None
-        return _make_durable(table.path, commit_id)
+        return _make_durable(opened, table, commit_id)
 
 
 def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
@@ -214,44 +221,28 @@ def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
     raise _overtaken(table)
 
 
-@contextmanager
-def storage_trouble(verb: str, path: Path) -> Iterator[None]:
-    """Turn whatever a file system or the table format reports into one sentence.
-
-    Raises:
-        StorageError: In the place of an `OSError` or `DeltaError`.
-    """
-    from deltalake.exceptions import DeltaError
-
-    try:
-        yield
-    except (OSError, DeltaError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise StorageError(
-            f"Cannot {verb} {path}: {reason.rstrip('.')}; expected a folder of this user, whole "
-            "and with space left."
-        ) from error
-
-
 def _try_create(table: Table) -> None:
     """Create a table, unless another run does so at this moment."""
     from deltalake import CommitProperties, DeltaTable
     from deltalake.exceptions import CommitFailedError
 
-    table.path.mkdir(parents=True, exist_ok=True)
+    if table.folder is not None:
+        table.folder.mkdir(parents=True, exist_ok=True)
     with suppress(CommitFailedError):
         DeltaTable.create(
-            table.path,
+            table.uri,
             schema=table.stored_schema,
             partition_by=list(table.partition_by),
             mode="ignore",
             configuration=SETTINGS,
             # A repeated attempt would declare the table of the other run anew.
             commit_properties=CommitProperties(max_commit_retries=0),
+            storage_options=options_for(table.path),
         )
-    log = table.path / LOG
-    for path in (*log.glob("*.json"), log, table.path, table.path.parent):
-        sync(path)
+    if table.folder is not None:
+        log = table.folder / LOG
+        for path in (*log.glob("*.json"), log, table.folder, table.folder.parent):
+            sync(path)
 
 
 def _up_to_date(table: Table, opened: "DeltaTable") -> "DeltaTable":
@@ -287,7 +278,7 @@ def _try_migrate(table: Table, opened: "DeltaTable") -> bool:
             )
         except CommitFailedError:
             return False
-        _make_durable(table.path, commit_id)
+        _make_durable(opened, table, commit_id)
     return True
 
 
@@ -329,7 +320,7 @@ def _try_delete(opened: "DeltaTable", table: Table, where: Where, commit: Commit
         except CommitFailedError:
             return False
         if done["num_deleted_rows"]:
-            _make_durable(table.path, commit_id)
+            _make_durable(opened, table, commit_id)
         return True
 
 
@@ -344,9 +335,19 @@ def _overtaken(table: Table) -> ConflictError:
     )
 
 
-def _make_durable(path: Path, commit_id: str) -> int:
-    """Sync the files of one commit, which the table format does not do; return its version."""
-    log = path / LOG
+def _make_durable(opened: "DeltaTable", table: Table, commit_id: str) -> int:
+    """Sync the files of one commit, which the table format does not do; return its version.
+
+    What an object store has confirmed is durable already.
+
+    Args:
+        opened: The snapshot that was written to, and so is that of the commit by now.
+        table: Where to.
+        commit_id: Of the commit.
+    """
+    if table.folder is None:
+        return int(opened.version())
+    path, log = table.folder, table.folder / LOG
     entry, actions = _find_commit(log, commit_id)
     files = [path / unquote(action["add"]["path"]) for action in actions if "add" in action]
     folders = {parent for file in files for parent in file.parents if parent.is_relative_to(path)}

@@ -19,6 +19,7 @@ from data_contracts.errors import RefusedError, SpecError
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
 from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
 from tasks.stores.files import whole
+from tasks.stores.sharing import share_file
 from tasks.stores.table import Table, Value, in_order, stamped
 from tasks.stores.warehouse import Warehouse
 
@@ -91,7 +92,8 @@ def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.T
     published = [] if opened is None else _cutoffs(opened)
     if opened is None or not published:
         raise RefusedError(
-            f"No forecasts have been published in {warehouse.root}; `nightcast run` publishes them."
+            f"No forecasts have been published in {warehouse.place}; `nightcast run` publishes "
+            "them."
         )
     cutoff = published[-1] if cutoff is None else cutoff.tz_convert("UTC")
     if cutoff not in published:
@@ -137,8 +139,7 @@ def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> P
     with storage_trouble("write", path), _alone_in(warehouse.exports):
         # Read while alone: a run that waited here must not put an older batch over a newer one.
         if cutoff is None or cutoff >= max(cutoffs(warehouse), default=cutoff):
-            with whole(path) as draft:
-                pq.write_table(read_batch(warehouse), draft, compression="zstd")
+            _export(warehouse, path)
     return path
 
 
@@ -151,6 +152,30 @@ def forecasts_table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Tab
         forecasts.PARTITION_BY,
         forecasts.MIGRATIONS,
     )
+
+
+def _export(warehouse: Warehouse, path: Path) -> None:
+    """Write the newest batch, again and again until it is still the newest afterwards.
+
+    A lock holds on one machine. In an object store another machine may have put a newer batch just
+    before; whoever put the file last finds that batch in the table, and puts it again.
+    """
+    exported = None
+    while exported != (newest := _newest_files(warehouse)):
+        with whole(path) as draft:
+            pq.write_table(read_batch(warehouse), draft, compression="zstd")
+        share_file(warehouse, path)
+        exported = newest
+
+
+def _newest_files(warehouse: Warehouse) -> tuple[str, ...]:
+    """The files that the newest batch is read from."""
+    opened = open_table(forecasts_table(warehouse))
+    if opened is None:
+        return ()
+    files = pa.table(opened.get_add_actions(flatten=True))
+    newest = pc.equal(files[f"max.{CUTOFF}"], pc.max(files[f"max.{CUTOFF}"]))
+    return tuple(sorted(files.filter(newest)["path"].to_pylist()))
 
 
 def _batch(cutoff: pd.Timestamp) -> dict[str, Value]:

@@ -7,7 +7,7 @@ import pandas as pd
 from data_contracts.errors import VersionError
 from data_contracts.history import History, trace_nights
 from data_contracts.verdicts import Verdict
-from tasks.stores.runs import VALIDATION
+from tasks.stores.runs import VALIDATION, nights_with, read_validation
 from tasks.stores.warehouse import NIGHT, Warehouse
 
 NIGHTS_READ = 60  # more than are shown, so that most things are known to have begun somewhere
@@ -26,7 +26,7 @@ def read_history(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -
     verdicts, passed_over = {}, []
     for night in _nights_before(warehouse, cutoff):
         try:
-            verdicts[night] = Verdict.from_json((warehouse.run(night) / VALIDATION).read_bytes())
+            verdicts[night] = read_validation(warehouse, warehouse.run(night).name)
         except (OSError, ValueError, VersionError) as error:
             passed_over.append(f"{night:%Y-%m-%d %H:%M} UTC: {_reason(error)}")
     return trace_nights({**verdicts, cutoff: verdict}, passed_over=passed_over)
@@ -35,11 +35,9 @@ def read_history(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -
 def _nights_before(warehouse: Warehouse, cutoff: pd.Timestamp) -> list[pd.Timestamp]:
     """Cutoffs of the last nights that left a verdict, the oldest first."""
     found: list[pd.Timestamp] = []
-    runs = warehouse.runs
-    names = sorted((path.name for path in runs.glob("*T*")), reverse=True)
-    for name in names:
+    for name in reversed(nights_with(warehouse, VALIDATION)):
         night = _cutoff(name)
-        if night is not None and night < cutoff and (runs / name / VALIDATION).exists():
+        if night is not None and night < cutoff:
             found.append(night)
         if len(found) == NIGHTS_READ:
             break

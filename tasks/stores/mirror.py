@@ -45,7 +45,7 @@ def mirror_registry(
         "versions": [
             _described(warehouse, version, scores.get(version.model_version, {}))
             for version in versions(warehouse)
-            if version.removed_at is None
+            if version.removed_at is None and (warehouse.models / version.model_version).exists()
         ],
     }
     try:

@@ -32,6 +32,7 @@ from tasks.stores.delta import (
 )
 from tasks.stores.files import sha256
 from tasks.stores.model_folders import MANIFEST, damage, write_folder
+from tasks.stores.sharing import fetch_folder, share_folder
 from tasks.stores.table import Table, Value, conform
 from tasks.stores.warehouse import Warehouse
 
@@ -192,10 +193,11 @@ def store_model(
         ConflictError: If other runs kept registering the same version.
     """
     folder = warehouse.models / record.model_version
-    if damage(folder) is not None:
+    if _damage(warehouse, folder) is not None:
         described = {MODEL_VERSION: record.model_version, "lineage": record.lineage}
         with storage_trouble("write", folder):
             write_folder(folder, save, described)
+    share_folder(warehouse, folder)
     record = replace(record, manifest=sha256(folder / MANIFEST))
     registered = {known.model_version: known for known in versions(warehouse)}
     known = registered.get(record.model_version)
@@ -238,7 +240,7 @@ def open_model(warehouse: Warehouse, version: str) -> Path:
             "another version."
         )
     folder = warehouse.models / version
-    trouble = damage(folder, record.manifest)
+    trouble = _damage(warehouse, folder, record.manifest)
     if trouble is not None:
         raise StorageError(
             f"Model {version} cannot be used: {trouble} in {folder}; restore the folder from a "
@@ -252,9 +254,17 @@ def is_stored(warehouse: Warehouse, version: str) -> bool:
     return any(
         known.model_version == version
         and known.removed_at is None
-        and damage(warehouse.models / version, known.manifest) is None
+        and _damage(warehouse, warehouse.models / version, known.manifest) is None
         for known in versions(warehouse)
     )
+
+
+def _damage(warehouse: Warehouse, folder: Path, manifest: str | None = None) -> str | None:
+    """What is wrong with the folder of a version, after it was fetched where that helps."""
+    trouble = damage(folder, manifest)
+    if trouble is not None and fetch_folder(warehouse, folder):
+        trouble = damage(folder, manifest)
+    return trouble
 
 
 def versions(warehouse: Warehouse) -> list[ModelVersion]:
@@ -272,7 +282,7 @@ def find_version(warehouse: Warehouse, version: str) -> ModelVersion:
     known = {record.model_version: record for record in versions(warehouse)}
     if version not in known:
         raise SpecError(
-            f"No model version {version!r} in {warehouse.root}; "
+            f"No model version {version!r} in {warehouse.place}; "
             f"{_suggestion(version, list(known))}."
         )
     return known[version]

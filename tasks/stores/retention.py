@@ -3,9 +3,13 @@
 The row of a version says first that its files are gone; then its folder is renamed, at once, to a
 name that nobody looks for; only then its files are deleted. What a crash leaves behind is finished
 by the next night.
+
+In an object store nothing can be renamed: there the manifest goes first, without which nobody takes
+the other files for whole. The folders of this machine, its cache, follow what is in the store.
 """
 
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +19,10 @@ import pandas as pd
 
 from data_contracts.spec import Retention
 from tasks.stores.forecasts import published_versions
+from tasks.stores.objects import ObjectStore
 from tasks.stores.records import settled
 from tasks.stores.registry import ModelVersion, champion_history, mark_removed, versions
+from tasks.stores.sharing import MANIFEST
 from tasks.stores.warehouse import Warehouse
 
 UNTOUCHED = pd.Timedelta(days=1)  # whatever is younger may be in use
@@ -66,14 +72,15 @@ def clear_out(
     for version in gone:
         mark_removed(warehouse, version, now)
     marked = [each for each in known if each.removed_at is not None]
+    ages = _ages(warehouse, warehouse.models, now)
     for version in (*gone, *marked):
-        _remove(warehouse.models / version.model_version, now)
+        _remove(warehouse, warehouse.models / version.model_version, ages)
     names = {version.model_version for version in (*gone, *marked)}
     needed = {each.snapshot for each in known if each.model_version not in names}
     return Removed(
         versions=tuple(version.model_version for version in gone),
-        snapshots=_remove_oldest(warehouse.snapshots, keep.snapshots, needed, now),
-        runs=_remove_oldest(warehouse.runs, keep.runs, set(), now),
+        snapshots=_remove_oldest(warehouse, warehouse.snapshots, keep.snapshots, needed, now=now),
+        runs=_remove_oldest(warehouse, warehouse.runs, keep.runs, set(), now=now),
     )
 
 
@@ -111,11 +118,24 @@ def _starts(known: dict[str, ModelVersion], old: set[str]) -> set[str]:
     return starts
 
 
-def _remove_oldest(folder: Path, keep: int, needed: set[str], now: pd.Timestamp) -> tuple[str, ...]:
+def _remove_oldest(
+    warehouse: Warehouse, folder: Path, keep: int, needed: set[str], *, now: pd.Timestamp
+) -> tuple[str, ...]:
     """Remove folders beyond the newest ones; names of those that are gone."""
-    there = [path for path in _entries(folder) if path.name not in needed]
-    there.sort(key=lambda path: (_age(path, now), path.name))
-    return tuple(path.name for path in there[keep:] if _remove(path, now))
+    ages = _ages(warehouse, folder, now)
+    there = sorted((age, name) for name, age in ages.items() if name not in needed)
+    return tuple(name for _, name in there[keep:] if _remove(warehouse, folder / name, ages))
+
+
+def _ages(warehouse: Warehouse, folder: Path, now: pd.Timestamp) -> dict[str, pd.Timedelta]:
+    """How long ago each of the folders in a folder was last written to, by its name."""
+    if warehouse.store is None:
+        return {path.name: _age(path, now) for path in _entries(folder)}
+    ages: dict[str, pd.Timedelta] = {}
+    for name, entry in warehouse.store.entries(folder.name).items():
+        inside = name.split("/")[1]
+        ages[inside] = min(ages.get(inside, now - entry.put_at), now - entry.put_at)
+    return ages
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -131,10 +151,22 @@ def _age(path: Path, now: pd.Timestamp) -> pd.Timedelta:
         return pd.Timedelta(0)
 
 
-def _remove(path: Path, now: pd.Timestamp) -> bool:
-    """Give a folder a name that nobody looks for, then delete it; whether it was there."""
-    if not path.exists() or _age(path, now) < UNTOUCHED:
+def _remove(warehouse: Warehouse, path: Path, ages: Mapping[str, pd.Timedelta]) -> bool:
+    """Remove a folder that is old enough; whether it was there."""
+    if ages.get(path.name, pd.Timedelta(0)) < UNTOUCHED:
         return False
+    if warehouse.store is not None:
+        _remove_objects(warehouse.store, f"{path.parent.name}/{path.name}")
+    return _remove_files(path) or warehouse.store is not None
+
+
+def _remove_objects(store: ObjectStore, folder: str) -> None:
+    names = store.entries(folder)
+    store.remove(sorted(names, key=lambda name: name != f"{folder}/{MANIFEST}"))
+
+
+def _remove_files(path: Path) -> bool:
+    """Give a folder a name that nobody looks for, then delete it; whether it was there."""
     aside = path.with_name(f".tmp-{uuid4().hex}")
     try:
         path.rename(aside)
@@ -145,13 +177,16 @@ def _remove(path: Path, now: pd.Timestamp) -> bool:
 
 
 def _sweep(warehouse: Warehouse, now: pd.Timestamp) -> None:
-    """Delete what runs that were killed have left."""
+    """Delete what runs that were killed have left, and copies of what is gone from the store."""
     for folder in (warehouse.models, warehouse.snapshots, warehouse.runs):
-        for pattern in LEFTOVERS:
-            for path in folder.glob(pattern):
-                if _age(path, now) >= UNTOUCHED:
-                    with suppress(FileNotFoundError):
-                        shutil.rmtree(path)
+        left = [path for pattern in LEFTOVERS for path in folder.glob(pattern)]
+        if warehouse.store is not None:
+            there = _ages(warehouse, folder, now)
+            left += [path for path in _entries(folder) if path.name not in there]
+        for path in left:
+            if _age(path, now) >= UNTOUCHED:
+                with suppress(FileNotFoundError):
+                    shutil.rmtree(path)
 
 
 def _named(what: str, names: tuple[str, ...]) -> str:

@@ -31,21 +31,21 @@ class Table:
     """A table of the warehouse: where it is, and the contract that its rows keep.
 
     Attributes:
-        path: Its folder, such as `forecasts.delta`.
+        path: Its folder, such as `forecasts.delta`, or its URI in an object store.
         schema: Names and types of the rows. A float that may not be null has to be finite.
         key: Columns that together name one row; none of them may be null.
         partition_by: Columns that name the folder of a file.
         migrations: What turns the rows of each version into those of the next, from version 1 on.
     """
 
-    path: Path
+    path: Path | str
     schema: pa.Schema
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
     migrations: tuple[Migration, ...] = ()
 
     @classmethod
-    def of(cls, path: Path, contract: TableContract) -> "Table":
+    def of(cls, path: Path | str, contract: TableContract) -> "Table":
         """The table that keeps the contract of one module of `data_contracts`."""
         return cls(path, contract.SCHEMA, contract.KEY, contract.PARTITION_BY, contract.MIGRATIONS)
 
@@ -57,7 +57,17 @@ class Table:
     @property
     def name(self) -> str:
         """What to call the table in a message."""
-        return self.path.stem
+        return self.uri.rpartition("/")[2].removesuffix(".delta")
+
+    @property
+    def uri(self) -> str:
+        """What to open it by."""
+        return str(self.path)
+
+    @property
+    def folder(self) -> Path | None:
+        """Its folder, None if it lies in an object store."""
+        return self.path if isinstance(self.path, Path) else None
 
     @property
     def stored_schema(self) -> pa.Schema:

@@ -1,4 +1,8 @@
-"""Where everything of one spec is kept: the paths under `<warehouse>/<spec name>/`."""
+"""Where everything of one spec is kept: the paths under `<warehouse>/<spec name>/`.
+
+A warehouse is a folder, or lies in an object store. There its tables are written at their URIs; its
+files go through a folder of this machine, the cache, which may be deleted at any time.
+"""
 
 import os
 from dataclasses import dataclass
@@ -8,41 +12,56 @@ from uuid import uuid4
 import pandas as pd
 
 from data_contracts.errors import SpecError
+from data_contracts.plain_text import without_secrets
 from data_contracts.spec import Spec
+from tasks.stores.connection import SCHEMES, is_object_store
+from tasks.stores.objects import ObjectStore
 
+CACHE = "NIGHTCAST_CACHE"  # the environment variable that names another cache
 NIGHT = "%Y%m%dT%H%M"  # what the folder of a cutoff is called after, in UTC
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Paths of the tables and files of one spec; see DESIGN for what each holds."""
+    """Paths of the tables and files of one spec; see docs/tables.md for what each holds.
+
+    Attributes:
+        root: Its folder, or that of its files on this machine if it lies in an object store.
+        store: The object store, None for a folder.
+    """
 
     root: Path
+    store: ObjectStore | None = None
 
     @property
-    def forecasts(self) -> Path:
+    def place(self) -> str:
+        """Where it is, for a message."""
+        return str(self.root) if self.store is None else self.store.uri
+
+    @property
+    def forecasts(self) -> Path | str:
         """The table that readers read."""
-        return self.root / "forecasts.delta"
+        return self.table("forecasts")
 
     @property
-    def evaluations(self) -> Path:
+    def evaluations(self) -> Path | str:
         """Losses from which the gate decided."""
-        return self.root / "evaluations.delta"
+        return self.table("evaluations")
 
     @property
-    def decisions(self) -> Path:
+    def decisions(self) -> Path | str:
         """What the gate decided, and why."""
-        return self.root / "decisions.delta"
+        return self.table("decisions")
 
     @property
-    def quarantine(self) -> Path:
+    def quarantine(self) -> Path | str:
         """What was set aside, and why."""
-        return self.root / "quarantine.delta"
+        return self.table("quarantine")
 
     @property
-    def registry(self) -> Path:
+    def registry(self) -> Path | str:
         """Model versions and the champion pointer."""
-        return self.root / "registry.delta"
+        return self.table("registry")
 
     @property
     def models(self) -> Path:
@@ -64,6 +83,11 @@ class Warehouse:
         """One folder per cutoff."""
         return self.root / "runs"
 
+    def table(self, name: str) -> Path | str:
+        """Folder or URI of a table."""
+        file = f"{name}.delta"
+        return self.root / file if self.store is None else self.store.uri_of(file)
+
     def run(self, cutoff: pd.Timestamp) -> Path:
         """Stage markers, validation result and report of one cutoff."""
         return self.runs / f"{cutoff.tz_convert('UTC'):{NIGHT}}"
@@ -73,27 +97,34 @@ def warehouse_of(spec: Spec) -> Warehouse:
     """Where the warehouse of a spec is, whether it exists or not; nothing is created.
 
     Raises:
-        SpecError: If it is no local path.
+        SpecError: If it is neither a local path nor in an object store.
     """
-    if "://" in spec.warehouse.removeprefix("file://"):
+    place = spec.warehouse.removeprefix("file://")
+    if is_object_store(place):
+        return _in_store(place, spec.name)
+    if "://" in place:
         raise SpecError(
-            f"warehouse: expected a folder on this machine, got {spec.warehouse!r}; "
-            "object stores are not supported yet."
+            f"warehouse: expected a folder or a URI that begins with {', '.join(SCHEMES)}, got "
+            f"{without_secrets(place)!r}."
         )
-    return Warehouse(Path(spec.warehouse.removeprefix("file://")) / spec.name)
+    return Warehouse(Path(place) / spec.name)
 
 
 def open_warehouse(spec: Spec) -> Warehouse:
     """Make sure that the warehouse of a spec can be written.
 
     Raises:
-        SpecError: If it is no local path, or a file cannot be created there.
+        SpecError: If it is no place for one, or a file cannot be created in its folder.
+        StorageError: If the object store cannot be written.
     """
     warehouse = warehouse_of(spec)
     probe = warehouse.root / f".probe-{uuid4().hex}"
     try:
         warehouse.root.mkdir(parents=True, exist_ok=True)
         probe.touch()
+        if warehouse.store is not None:
+            warehouse.store.put(probe.name, probe)
+            warehouse.store.remove([probe.name])
         probe.unlink()
     except OSError as error:
         raise SpecError(
@@ -101,3 +132,24 @@ def open_warehouse(spec: Spec) -> Warehouse:
             "name a folder that this user may write to."
         ) from None
     return warehouse
+
+
+def cache_folder() -> Path:
+    """Where this machine keeps files of object stores."""
+    named = os.environ.get(CACHE)
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightcast"
+
+
+def _in_store(uri: str, name: str) -> Warehouse:
+    if any(sign in uri for sign in "?@"):
+        raise SpecError(
+            f"warehouse: expected a URI such as s3://bucket/prefix, got {without_secrets(uri)!r}; "
+            "credentials and options come from the environment alone."
+        )
+    scheme, _, path = uri.partition("://")
+    path = f"{path.strip('/')}/{name}"
+    if path.startswith("/"):
+        raise SpecError(f"warehouse: expected the name of a bucket after {scheme}://, got none.")
+    return Warehouse(cache_folder() / scheme / path, ObjectStore(f"{scheme}://{path}"))

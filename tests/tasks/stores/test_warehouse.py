@@ -33,12 +33,37 @@ def test_looking_up_where_a_warehouse_is_creates_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/nightcast", "gs://bucket", "az://box"])
-def test_an_object_store_is_refused(uri):
-    with pytest.raises(
-        SpecError, match=f"warehouse: expected a folder on this machine, got '{uri}'"
-    ):
-        open_warehouse(spec(uri))
+@pytest.mark.parametrize("uri", ["s3://bucket/nightcast", "gs://bucket/a/", "az://box"])
+def test_in_an_object_store_tables_are_at_uris_and_files_in_the_cache(uri, tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTCAST_CACHE", str(tmp_path))
+    warehouse = warehouse_of(spec(uri))
+    place = uri.rstrip("/") + "/nyc"
+    assert warehouse.place == place
+    assert warehouse.forecasts == f"{place}/forecasts.delta"
+    assert warehouse.models == tmp_path / place.replace("://", "/") / "models"
+
+
+def test_the_cache_is_where_the_system_keeps_caches(tmp_path, monkeypatch):
+    monkeypatch.delenv("NIGHTCAST_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert (
+        warehouse_of(spec("s3://bucket")).root == tmp_path / "nightcast" / "s3" / "bucket" / "nyc"
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "complaint"),
+    [
+        ("ftp://box/a", "expected a folder or a URI that begins with s3://, gs://, az://, got"),
+        ("s3://", "expected the name of a bucket after s3://, got none"),
+        ("s3://key:word@bucket/a", r"got 's3://\*\*\*@bucket/a'; credentials and options come"),
+        ("s3://bucket/a?secret_key=word", r"got 's3://bucket/a\?\*\*\*'; credentials and"),
+    ],
+)
+def test_other_uris_are_refused_without_what_they_keep_secret(uri, complaint):
+    with pytest.raises(SpecError, match=f"^warehouse: .*{complaint}") as refusal:
+        warehouse_of(spec(uri))
+    assert "word" not in str(refusal.value)
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
