@@ -11,7 +11,7 @@ import json
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -21,8 +21,10 @@ import pyarrow as pa
 
 from data_contracts.errors import ConflictError
 from data_contracts.versions import FIELD, refuse_newer
+from tasks.lineage import code_version
 from tasks.stores.connection import options_for
 from tasks.stores.files import sync
+from tasks.stores.log import LOG, log_entries, refuse_torn_entries
 from tasks.stores.table import Table, Where, conform, migrated, predicate
 from tasks.stores.trouble import storage_trouble as storage_trouble
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable, WriterProperties
 
 ATTEMPTS = 12
-LOG = "_delta_log"
+ROWS_OF_A_GROUP = 1 << 17  # rows are sorted by the key, so a reader of few series skips groups
 SETTINGS: dict[str, str | None] = {
     # Between checkpoints every commit is slower than the one before.
     "delta.checkpointInterval": "20",
@@ -41,16 +43,19 @@ SETTINGS: dict[str, str | None] = {
 
 @dataclass(frozen=True)
 class Commit:
-    """Who commits.
+    """Who commits, and why; both are kept in the history of the table, with the code that did it.
 
     Attributes:
-        run_id: Which run; kept in the history of the table.
+        run_id: Which run.
         token: Fencing number of the attempt, such as its start in nanoseconds. Rows that were
             written under a higher one stay; None writes over whatever is there.
+        reason: Why, one sentence. Without one a fenced commit says whether it is the first of its
+            batch.
     """
 
     run_id: str
     token: int | None = None
+    reason: str = ""
 
 
 def open_table(table: Table) -> "DeltaTable | None":
@@ -61,11 +66,11 @@ def open_table(table: Table) -> "DeltaTable | None":
         VersionError: If a newer Nightcast has written it.
     """
     from deltalake import DeltaTable
-    from deltalake.exceptions import TableNotFoundError
+    from deltalake.exceptions import DeltaError, TableNotFoundError
 
     with storage_trouble("read", table.path):
         # Without a log entry somebody is creating the table just now, or died while doing so.
-        if table.folder is not None and not any((table.folder / LOG).glob("*.json")):
+        if table.folder is not None and not log_entries(table.folder):
             return None
         try:
             opened = DeltaTable(table.uri, storage_options=options_for(table.path))
@@ -73,6 +78,10 @@ def open_table(table: Table) -> "DeltaTable | None":
             if table.folder is not None:
                 raise
             return None
+        except DeltaError:
+            if table.folder is not None:
+                refuse_torn_entries(table.folder)
+            raise
     schema_version(table, opened)
     return opened
 
@@ -185,7 +194,7 @@ def try_replace(
 
     condition = predicate(where)
     guard = f"{table.name}/{condition}"
-    _refuse_older(opened, guard, commit.token)
+    commit = _explained(commit, _refuse_older(opened, guard, commit.token))
     fence = [] if commit.token is None else [Transaction(guard, commit.token)]
     commit_id = uuid4().hex
     with storage_trouble("write", table.path):
@@ -198,7 +207,7 @@ def try_replace(
                 predicate=condition,
                 # A change of the schema conflicts with every other commit, so only where needed.
                 schema_mode=None if known == set(rows.column_names) else "merge",
-                writer_properties=_compression(),
+                writer_properties=_layout(),
                 commit_properties=_properties(commit, commit_id, fence),
             )
         except CommitFailedError:
@@ -234,7 +243,7 @@ def _try_create(table: Table) -> None:
             schema=table.stored_schema,
             partition_by=list(table.partition_by),
             mode="ignore",
-            configuration=SETTINGS,
+            configuration=SETTINGS | {"delta.dataSkippingStatsColumns": _filtered(table)},
             # A repeated attempt would declare the table of the other run anew.
             commit_properties=CommitProperties(max_commit_retries=0),
             storage_options=options_for(table.path),
@@ -243,6 +252,19 @@ def _try_create(table: Table) -> None:
         log = table.folder / LOG
         for path in (*log.glob("*.json"), log, table.folder, table.folder.parent):
             sync(path)
+
+
+def _filtered(table: Table) -> str:
+    """Columns whose least and greatest value each file says: what readers filter by.
+
+    By default these are the first 32, and a table may have more quantiles than that before its key.
+    """
+    names = [
+        field.name
+        for field in table.stored_schema
+        if field.name not in table.partition_by and not pa.types.is_floating(field.type)
+    ]
+    return ",".join(names)
 
 
 def _up_to_date(table: Table, opened: "DeltaTable") -> "DeltaTable":
@@ -272,7 +294,7 @@ def _try_migrate(table: Table, opened: "DeltaTable") -> bool:
                 rows,
                 mode="overwrite",
                 schema_mode="overwrite",
-                writer_properties=_compression(),
+                writer_properties=_layout(),
                 # A repeated attempt would put these rows in the place of those written meanwhile.
                 commit_properties=_properties(commit, commit_id, [], retries=0),
             )
@@ -282,10 +304,12 @@ def _try_migrate(table: Table, opened: "DeltaTable") -> bool:
     return True
 
 
-def _compression() -> "WriterProperties":
+def _layout() -> "WriterProperties":
     from deltalake import WriterProperties
 
-    return WriterProperties(compression="ZSTD", compression_level=3)
+    return WriterProperties(
+        compression="ZSTD", compression_level=3, max_row_group_size=ROWS_OF_A_GROUP
+    )
 
 
 def _properties(
@@ -296,17 +320,33 @@ def _properties(
     return CommitProperties(
         max_commit_retries=retries,
         app_transactions=fence,
-        custom_metadata={"run_id": commit.run_id, "commit_id": commit_id},
+        custom_metadata={
+            "run_id": commit.run_id,
+            "commit_id": commit_id,
+            "reason": commit.reason,
+            "code_version": code_version(),
+        },
     )
 
 
-def _refuse_older(opened: "DeltaTable", guard: str, token: int | None) -> None:
+def _explained(commit: Commit, seen: int | None) -> Commit:
+    if commit.reason or commit.token is None:
+        return commit
+    again = (
+        "Published again." if commit.token == seen else "Replaces what an earlier attempt wrote."
+    )
+    return replace(commit, reason="Published." if seen is None else again)
+
+
+def _refuse_older(opened: "DeltaTable", guard: str, token: int | None) -> int | None:
+    """The token that the batch was last written under."""
     seen = None if token is None else opened.transaction_version(guard)
     if token is not None and seen is not None and seen > token:
         raise ConflictError(
             f"A newer attempt has written {guard} already (its token is {seen}, this one's "
             f"{token}); nothing was changed."
         )
+    return seen
 
 
 def _try_delete(opened: "DeltaTable", table: Table, where: Where, commit: Commit) -> bool:
