@@ -1,4 +1,4 @@
-"""An S3 on this machine: moto's server on loopback, in a process of its own, for as long as needed."""
+"""An S3 on this machine: moto's server on loopback, in a process of its own."""
 
 import os
 import socket

@@ -71,6 +71,38 @@ def _flow_tests_report_to_it(request):
         request.getfixturevalue("prefect_backend")
 
 
+@pytest.fixture(scope="session")
+def s3_address():
+    """moto's server on loopback, in a process of its own; it takes some seconds to start."""
+    from benchmarks.object_store import s3_server
+
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_address, tmp_path, monkeypatch):
+    """URI of an empty bucket; this process and those that it starts may use it."""
+    from benchmarks.object_store import environment, new_bucket
+
+    for name, value in environment(s3_address).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NIGHTCAST_CACHE", str(tmp_path / "cache"))
+    return new_bucket(s3_address)
+
+
+@pytest.fixture(params=["folder", "S3"])
+def anywhere(request, tmp_path):
+    """A warehouse in a folder, then one in an object store."""
+    from tasks.stores.objects import ObjectStore
+    from tasks.stores.warehouse import Warehouse
+
+    if request.param == "folder":
+        return Warehouse(tmp_path / "a warehouse" / "nyc")
+    bucket = request.getfixturevalue("bucket")
+    return Warehouse(tmp_path / "cache" / "nyc", ObjectStore(f"{bucket}/a warehouse/nyc"))
+
+
 @pytest.fixture
 def make_panel():
     """Build a panel without covariates from histories that all end at the same cutoff."""

@@ -2,7 +2,8 @@
 
 The table format reads an entry without content as if it were not there: a batch that was published
 would be missing without a word. One that is torn makes the table unreadable. Nightcast waits for
-the disk before it says that something is published, but a disk may lie, and others write tables too.
+the disk before it says that something is published, but a disk may lie, and other programs that
+write tables do not wait.
 """
 
 import json

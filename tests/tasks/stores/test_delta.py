@@ -15,6 +15,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from data_contracts.errors import ConflictError, ContractError, StorageError, VersionError
+from tasks.lineage import code_version
 from tasks.stores import files
 from tasks.stores.delta import (
     Commit,
@@ -46,34 +47,57 @@ def rows(night, **losses):
     return pa.table({"night": [night] * count, "name": list(losses), "loss": list(losses.values())})
 
 
+@pytest.fixture
+def either(anywhere):
+    """The same in a folder, then in an object store."""
+    return Table(anywhere.table("losses"), SCHEMA, ("night", "name"), ("night",))
+
+
 def put(table, night, *, run_id="r", token=None, **losses):
     return replace_rows(
         table, rows(night, **losses), where={"night": night}, commit=Commit(run_id, token)
     )
 
 
-def test_rows_replace_those_of_the_same_name_and_no_others(table):
-    put(table, "mon", a=1.0, b=2.0)
-    put(table, "tue", a=3.0)
-    put(table, "mon", c=4.0)
-    assert read_table(table).to_pylist() == [
+def test_rows_replace_those_of_the_same_name_and_no_others(either):
+    put(either, "mon", a=1.0, b=2.0)
+    put(either, "tue", a=3.0)
+    put(either, "mon", c=4.0)
+    assert read_table(either).to_pylist() == [
         {"night": "mon", "name": "c", "loss": 4.0},
         {"night": "tue", "name": "a", "loss": 3.0},
     ]
 
 
-def test_the_version_that_is_returned_holds_the_rows(table):
-    versions = [put(table, night, a=1.0) for night in ("mon", "tue", "wed")]
+def test_the_version_that_is_returned_holds_the_rows(either):
+    versions = [put(either, night, a=1.0) for night in ("mon", "tue", "wed")]
     assert versions == [1, 2, 3]
-    assert DeltaTable(table.path, version=2).to_pyarrow_table()["night"].to_pylist() == [
+    assert DeltaTable(either.path, version=2).to_pyarrow_table()["night"].to_pylist() == [
         "tue",
         "mon",
     ]
 
 
-def test_the_history_of_the_table_says_which_run_wrote_it(table):
-    put(table, "mon", run_id="run-7", a=1.0)
-    assert DeltaTable(table.path).history(1)[0]["run_id"] == "run-7"
+def test_the_history_of_the_table_says_which_run_wrote_it(either):
+    put(either, "mon", run_id="run-7", a=1.0)
+    (entry,) = DeltaTable(either.path).history(1)
+    assert entry["run_id"] == "run-7"
+    assert entry["code_version"] == code_version()
+
+
+def test_the_history_of_the_table_says_why(table):
+    for token in (1, 2, 2):
+        put(table, "mon", token=token, a=1.0)
+    commit = Commit("r", token=3, reason="By hand.")
+    replace_rows(table, rows("mon", a=2.0), where={"night": "mon"}, commit=commit)
+    reasons = [entry.get("reason") for entry in DeltaTable(table.path).history()][::-1]
+    assert reasons == [
+        None,
+        "Published.",
+        "Replaces what an earlier attempt wrote.",
+        "Published again.",
+        "By hand.",
+    ]
 
 
 @pytest.mark.parametrize("where", [{}, {"night": []}], ids=["no-column", "no-value"])
@@ -134,11 +158,11 @@ def test_dictionaries_large_strings_and_whole_numbers_are_taken(table):
 
 
 @pytest.mark.parametrize("name", ["it's", "a/b c", "Zürich", "100%"])
-def test_any_text_may_name_a_batch(table, name):
-    put(table, name, a=1.0)
-    put(table, name, b=2.0)
-    assert read_table(table)["night"].to_pylist() == [name]
-    assert read_table(table)["name"].to_pylist() == ["b"]
+def test_any_text_may_name_a_batch(either, name):
+    put(either, name, a=1.0)
+    put(either, name, b=2.0)
+    assert read_table(either)["night"].to_pylist() == [name]
+    assert read_table(either)["name"].to_pylist() == ["b"]
 
 
 def test_several_values_of_a_column_may_name_a_batch(table):
@@ -175,28 +199,28 @@ def test_a_column_that_a_table_does_not_have_yet_is_read_as_null(table):
     assert rows["gain"].to_pylist() == [None]
 
 
-def test_the_same_token_writes_again_and_an_older_one_is_refused(table):
-    put(table, "mon", token=5, a=1.0)
-    put(table, "mon", token=5, a=2.0)
+def test_the_same_token_writes_again_and_an_older_one_is_refused(either):
+    put(either, "mon", token=5, a=1.0)
+    put(either, "mon", token=5, a=2.0)
     with pytest.raises(ConflictError, match="A newer attempt has written losses/night = 'mon'"):
-        put(table, "mon", token=4, a=3.0)
-    put(table, "tue", token=4, a=4.0)
-    assert read_table(table)["loss"].to_pylist() == [2.0, 4.0]
+        put(either, "mon", token=4, a=3.0)
+    put(either, "tue", token=4, a=4.0)
+    assert read_table(either)["loss"].to_pylist() == [2.0, 4.0]
 
 
-def test_deleting_takes_the_named_rows_and_is_nothing_the_second_time(table):
-    delete_rows(table, where={"night": "mon"}, commit=Commit("r"))
-    assert open_table(table) is None
-    put(table, "mon", a=1.0)
-    put(table, "tue", a=2.0)
+def test_deleting_takes_the_named_rows_and_is_nothing_the_second_time(either):
+    delete_rows(either, where={"night": "mon"}, commit=Commit("r"))
+    assert open_table(either) is None
+    put(either, "mon", a=1.0)
+    put(either, "tue", a=2.0)
     for _ in range(2):
-        delete_rows(table, where={"night": "mon"}, commit=Commit("r"))
-    assert read_table(table)["night"].to_pylist() == ["tue"]
+        delete_rows(either, where={"night": "mon"}, commit=Commit("r"))
+    assert read_table(either)["night"].to_pylist() == ["tue"]
 
 
-def test_a_table_that_does_not_exist_has_no_rows(table):
-    assert read_table(table).num_rows == 0
-    assert read_table(table).schema.names == SCHEMA.names
+def test_a_table_that_does_not_exist_has_no_rows(either):
+    assert read_table(either).num_rows == 0
+    assert read_table(either).schema.names == SCHEMA.names
 
 
 @pytest.fixture
@@ -235,16 +259,16 @@ def test_a_damaged_log_is_one_sentence(table):
     put(table, "mon", a=1.0)
     newest = sorted((table.path / "_delta_log").glob("*.json"))[-1]
     newest.write_text('{"commitInfo": {"half')
-    with pytest.raises(StorageError, match=r"Cannot read .*losses\.delta: [^\n]+$"):
+    with pytest.raises(StorageError, match=r"Cannot read .*losses\.delta: [^\n]+ is torn, [^\n]+$"):
         open_table(table)
 
 
-def test_commits_on_different_rows_do_not_hinder_each_other(table):
+def test_commits_on_different_rows_do_not_hinder_each_other(either):
     nights = [f"night {number}" for number in range(16)]
     with ThreadPoolExecutor(4) as pool:
-        versions = list(pool.map(lambda night: put(table, night, a=1.0), nights))
+        versions = list(pool.map(lambda night: put(either, night, a=1.0), nights))
     assert sorted(versions) == list(range(1, 17))
-    assert read_table(table)["night"].to_pylist() == sorted(nights)
+    assert read_table(either)["night"].to_pylist() == sorted(nights)
 
 
 def test_runs_that_create_a_table_at_the_same_moment_create_one(table):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -69,9 +70,9 @@ def warehouse(tmp_path):
     return Warehouse(tmp_path / "a warehouse" / "nyc")
 
 
-def test_a_batch_is_read_back_as_it_was_published(warehouse):
-    publish(warehouse)
-    read = read_batch(warehouse)
+def test_a_batch_is_read_back_as_it_was_published(anywhere):
+    publish(anywhere)
+    read = read_batch(anywhere)
     assert read.schema == forecasts.schema(LEVELS)
     given = batch()
     assert read.select(given.column_names).equals(
@@ -81,11 +82,11 @@ def test_a_batch_is_read_back_as_it_was_published(warehouse):
     assert read["run_id"].unique().to_pylist() == ["a"]
 
 
-def test_publishing_a_cutoff_again_leaves_one_batch_with_the_same_bytes(warehouse):
-    publish(warehouse, "a", token=1)
-    first = read_batch(warehouse)
-    publish(warehouse, "b", token=2)
-    second = read_batch(warehouse)
+def test_publishing_a_cutoff_again_leaves_one_batch_with_the_same_bytes(anywhere):
+    publish(anywhere, "a", token=1)
+    first = read_batch(anywhere)
+    publish(anywhere, "b", token=2)
+    second = read_batch(anywhere)
     assert is_whole(second)
     assert second["run_id"].unique().to_pylist() == ["b"]
     for name in ("unique_id", "ds", "mean", *quantile_columns(LEVELS)):
@@ -102,15 +103,15 @@ def test_rows_are_read_by_series_and_time_whatever_order_they_came_in(warehouse)
     assert all(before < after for before, after in pairwise(keys))
 
 
-def test_cutoffs_of_one_day_do_not_touch_each_other(warehouse):
+def test_cutoffs_of_one_day_do_not_touch_each_other(anywhere):
     later = NIGHT + pd.Timedelta(hours=6)
-    publish(warehouse, "a")
-    publish(warehouse, "b", cutoff=later)
-    publish(warehouse, "c", token=2)
-    assert cutoffs(warehouse) == [NIGHT, later]
-    assert read_batch(warehouse, NIGHT)["run_id"][0].as_py() == "c"
-    assert read_batch(warehouse, later)["run_id"][0].as_py() == "b"
-    assert is_whole(read_batch(warehouse, later))
+    publish(anywhere, "a")
+    publish(anywhere, "b", cutoff=later)
+    publish(anywhere, "c", token=2)
+    assert cutoffs(anywhere) == [NIGHT, later]
+    assert read_batch(anywhere, NIGHT)["run_id"][0].as_py() == "c"
+    assert read_batch(anywhere, later)["run_id"][0].as_py() == "b"
+    assert is_whole(read_batch(anywhere, later))
 
 
 def test_cutoffs_are_found_in_a_table_that_was_compacted(warehouse):
@@ -126,6 +127,26 @@ def test_cutoffs_are_found_in_a_table_that_was_compacted(warehouse):
     assert is_whole(read_batch(warehouse, NIGHT))
 
 
+def test_each_file_says_the_bounds_of_what_readers_filter_by_whatever_the_quantiles(anywhere):
+    from deltalake import DeltaTable
+
+    levels = tuple(percent / 100 for percent in range(1, 100))
+    nights = [NIGHT + pd.Timedelta(hours=6 * number) for number in range(6)]
+    for night in nights:
+        publish(anywhere, "a", cutoff=night, levels=levels, rows=batch(cutoff=night, levels=levels))
+    opened = DeltaTable(anywhere.forecasts)
+    bounds = pa.table(opened.get_add_actions(flatten=True))
+    for name in ("unique_id", "cutoff", "ds", "lead", "model_version"):
+        assert bounds[f"min.{name}"].null_count == bounds[f"max.{name}"].null_count == 0
+    dataset = opened.to_pyarrow_dataset()
+    wanted = {
+        "cutoff": pc.field("cutoff") == pa.scalar(nights[2]),
+        "ds": pc.field("ds") > pa.scalar(nights[-1] + pd.Timedelta(hours=19)),
+    }
+    for condition in wanted.values():
+        assert len(list(dataset.get_fragments(filter=condition))) == 1
+
+
 def test_a_cutoff_may_be_asked_for_in_any_time_zone(warehouse):
     publish(warehouse)
     local = NIGHT.tz_convert("America/New_York")
@@ -134,11 +155,11 @@ def test_a_cutoff_may_be_asked_for_in_any_time_zone(warehouse):
     assert read_batch(warehouse, local)["run_id"][0].as_py() == "b"
 
 
-def test_an_empty_batch_is_refused_and_deletes_nothing(warehouse):
-    publish(warehouse)
+def test_an_empty_batch_is_refused_and_deletes_nothing(anywhere):
+    publish(anywhere)
     with pytest.raises(ContractError, match="Expected rows, got none; nothing was replaced"):
-        publish(warehouse, "b", token=2, rows=batch().slice(0, 0))
-    assert is_whole(read_batch(warehouse))
+        publish(anywhere, "b", token=2, rows=batch().slice(0, 0))
+    assert is_whole(read_batch(anywhere))
 
 
 @pytest.mark.parametrize(
@@ -209,28 +230,28 @@ def recast(rows, name, kind):
     return rows.set_column(rows.column_names.index(name), name, rows[name].cast(kind))
 
 
-def test_an_older_attempt_never_overwrites_a_newer_one(warehouse):
-    publish(warehouse, "new", token=20)
+def test_an_older_attempt_never_overwrites_a_newer_one(anywhere):
+    publish(anywhere, "new", token=20)
     with pytest.raises(ConflictError, match="its token is 20, this one's 10"):
-        publish(warehouse, "old", token=10)
-    assert read_batch(warehouse)["run_id"][0].as_py() == "new"
-    publish(warehouse, "old", token=10, cutoff=NIGHT + pd.Timedelta("1D"))
-    assert len(cutoffs(warehouse)) == 2
+        publish(anywhere, "old", token=10)
+    assert read_batch(anywhere)["run_id"][0].as_py() == "new"
+    publish(anywhere, "old", token=10, cutoff=NIGHT + pd.Timedelta("1D"))
+    assert len(cutoffs(anywhere)) == 2
 
 
-def test_batches_may_have_other_quantiles_than_those_before_them(warehouse):
+def test_batches_may_have_other_quantiles_than_those_before_them(anywhere):
     later = NIGHT + pd.Timedelta("1D")
     other = (0.025, 0.5, 0.975)
-    publish(warehouse)
-    publish(warehouse, "b", cutoff=later, levels=other)
-    publish(warehouse, "c", token=2)
-    assert read_batch(warehouse, NIGHT).schema == forecasts.schema(LEVELS)
-    assert read_batch(warehouse, later).schema == forecasts.schema(other)
-    assert read_batch(warehouse, later)["q2_5"].null_count == 0
+    publish(anywhere)
+    publish(anywhere, "b", cutoff=later, levels=other)
+    publish(anywhere, "c", token=2)
+    assert read_batch(anywhere, NIGHT).schema == forecasts.schema(LEVELS)
+    assert read_batch(anywhere, later).schema == forecasts.schema(other)
+    assert read_batch(anywhere, later)["q2_5"].null_count == 0
 
     from deltalake import DeltaTable
 
-    rows = DeltaTable(warehouse.forecasts).to_pandas()
+    rows = DeltaTable(anywhere.forecasts).to_pandas()
     assert rows.loc[rows["run_id"] == "c", "q2_5"].isna().all()
     assert rows.loc[rows["run_id"] == "b", "q10"].isna().all()
 
@@ -245,8 +266,8 @@ def test_a_wanted_batch_that_does_not_exist_names_those_that_do(warehouse):
         read_batch(warehouse, NIGHT + pd.Timedelta(days=2))
 
 
-def test_no_batch_was_published_into_an_empty_warehouse(warehouse):
-    assert cutoffs(warehouse) == []
+def test_no_batch_was_published_into_an_empty_warehouse(anywhere):
+    assert cutoffs(anywhere) == []
 
 
 def test_a_run_that_died_before_its_first_batch_has_published_nothing(warehouse):
@@ -257,6 +278,40 @@ def test_a_run_that_died_before_its_first_batch_has_published_nothing(warehouse)
         read_batch(warehouse)
     publish(warehouse)
     assert is_whole(read_batch(warehouse))
+
+
+# Publishes one batch, then another one where no file may be larger than the given number of bytes.
+ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {here!r}]
+from data_contracts.errors import StorageError
+from tasks.stores.warehouse import Warehouse
+from test_forecasts import batch, publish
+
+warehouse = Warehouse(Path({warehouse!r}))
+publish(warehouse, "first")
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+try:
+    publish(warehouse, "second", token=2, rows=batch("second", series=500))
+except StorageError as trouble:
+    print(trouble)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 1000, 20_000])
+def test_a_disk_that_fills_up_is_one_sentence_and_leaves_the_old_batch(warehouse, size):
+    here = str(Path(__file__).parent)
+    script = ON_A_FULL_DISK.format(
+        root=str(ROOT), here=here, warehouse=str(warehouse.root), size=size
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Cannot write {warehouse.forecasts}: ")
+    assert done.stdout.count("\n") == 1
+    assert read_batch(warehouse)["run_id"].unique().to_pylist() == ["first"]
+    publish(warehouse, "third", token=3)
+    assert read_batch(warehouse)["run_id"].unique().to_pylist() == ["third"]
 
 
 def test_a_warehouse_that_cannot_be_written_is_one_sentence(tmp_path):
@@ -272,16 +327,16 @@ def test_a_table_with_a_lost_file_is_one_sentence(warehouse):
         read_batch(warehouse)
 
 
-def test_the_export_is_the_newest_batch(warehouse):
+def test_the_export_is_the_newest_batch(anywhere):
     later = NIGHT + pd.Timedelta("1D")
-    publish(warehouse, "new", cutoff=later)
-    path = export_latest(warehouse, later)
-    publish(warehouse, "old")
-    assert export_latest(warehouse, NIGHT) == path
+    publish(anywhere, "new", cutoff=later)
+    path = export_latest(anywhere, later)
+    publish(anywhere, "old")
+    assert export_latest(anywhere, NIGHT) == path
     assert pq.read_table(path)["run_id"].unique().to_pylist() == ["new"]
-    assert pq.read_table(path).equals(read_batch(warehouse))
-    publish(warehouse, "newer", cutoff=later, token=2)
-    export_latest(warehouse)
+    assert pq.read_table(path).equals(read_batch(anywhere))
+    publish(anywhere, "newer", cutoff=later, token=2)
+    export_latest(anywhere)
     assert pq.read_table(path)["run_id"].unique().to_pylist() == ["newer"]
 
 

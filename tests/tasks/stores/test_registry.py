@@ -103,14 +103,14 @@ def test_when_and_how_long_do_not_count_for_the_name():
     assert record(start_reason="Asked.").model_version == record().model_version
 
 
-def test_a_stored_version_is_found_again_with_all_that_is_known_about_it(warehouse):
+def test_a_stored_version_is_found_again_with_all_that_is_known_about_it(anywhere):
     made = record(start="20131014T0300-tcn-0a1b2c", start_reason="tcn starts from there.")
-    version = store_model(warehouse, save, made)
-    assert versions(warehouse) == [version]
-    assert find_version(warehouse, version.model_version) == version
+    version = store_model(anywhere, save, made)
+    assert versions(anywhere) == [version]
+    assert find_version(anywhere, version.model_version) == version
     assert replace(version, manifest="") == made
-    folder = open_model(warehouse, version.model_version)
-    assert folder == warehouse.models / version.model_version
+    folder = open_model(anywhere, version.model_version)
+    assert folder == anywhere.models / version.model_version
     assert (folder / "members" / "0.keras").read_bytes() == b"weights"
 
 
@@ -122,12 +122,12 @@ def test_the_folder_alone_says_what_the_model_was_made_from(warehouse):
     assert set(manifest["files"]) == {"config.json", "members/0.keras"}
 
 
-def test_a_night_that_runs_again_registers_no_second_version(warehouse):
-    first = store_model(warehouse, save, record())
-    again = store_model(warehouse, save, record(created_at=NIGHT + pd.Timedelta("9h")))
+def test_a_night_that_runs_again_registers_no_second_version(anywhere):
+    first = store_model(anywhere, save, record())
+    again = store_model(anywhere, save, record(created_at=NIGHT + pd.Timedelta("9h")))
     assert again == first
-    assert versions(warehouse) == [first]
-    assert [path.name for path in warehouse.models.iterdir()] == [first.model_version]
+    assert versions(anywhere) == [first]
+    assert [path.name for path in anywhere.models.iterdir()] == [first.model_version]
 
 
 def test_runs_that_store_one_version_at_the_same_moment_store_it_once(warehouse):
@@ -229,20 +229,20 @@ def test_nothing_is_in_service_before_the_first_promotion(warehouse):
     assert champion(warehouse) is None
 
 
-def test_every_move_of_the_pointer_is_kept(warehouse):
-    one, two = stored(warehouse), stored(warehouse, seed=8)
-    promote(warehouse, one, expected=None, why=Why(run_id="a", reason="first"))
-    promote(warehouse, two, expected=one, why=Why(run_id="b", reason="better"))
-    promote(warehouse, one, expected=two, why=Why(run_id="c", reason="rolled back"))
-    history = champion_history(warehouse)
+def test_every_move_of_the_pointer_is_kept(anywhere):
+    one, two = stored(anywhere), stored(anywhere, seed=8)
+    promote(anywhere, one, expected=None, why=Why(run_id="a", reason="first"))
+    promote(anywhere, two, expected=one, why=Why(run_id="b", reason="better"))
+    promote(anywhere, one, expected=two, why=Why(run_id="c", reason="rolled back"))
+    history = champion_history(anywhere)
     moves = [(move.sequence, move.previous, move.model_version, move.reason) for move in history]
     assert moves == [
         (1, None, one, "first"),
         (2, one, two, "better"),
         (3, two, one, "rolled back"),
     ]
-    assert champion(warehouse) == history[-1]
-    assert len(versions(warehouse)) == 2
+    assert champion(anywhere) == history[-1]
+    assert len(versions(anywhere)) == 2
 
 
 def move(number, version, restores=None):
@@ -328,14 +328,14 @@ def test_promoting_what_is_in_service_changes_nothing(warehouse):
     assert champion_history(warehouse) == [first]
 
 
-def test_a_promotion_against_an_old_champion_is_refused(warehouse):
-    one, two = stored(warehouse), stored(warehouse, seed=8)
-    promote(warehouse, one, expected=None, why=Why(run_id="a", reason="first"))
+def test_a_promotion_against_an_old_champion_is_refused(anywhere):
+    one, two = stored(anywhere), stored(anywhere, seed=8)
+    promote(anywhere, one, expected=None, why=Why(run_id="a", reason="first"))
     with pytest.raises(ConflictError, match=f"follow no champion, but meanwhile {one}"):
-        promote(warehouse, two, expected=None, why=Why(run_id="b", reason="first too"))
+        promote(anywhere, two, expected=None, why=Why(run_id="b", reason="first too"))
     with pytest.raises(ConflictError, match=f"follow v0, but meanwhile {one} is in service"):
-        promote(warehouse, two, expected="v0", why=Why(run_id="b", reason="better"))
-    assert champion(warehouse).model_version == one
+        promote(anywhere, two, expected="v0", why=Why(run_id="b", reason="better"))
+    assert champion(anywhere).model_version == one
 
 
 # For every line "expected version version", forks a process for each version; both try at the same

@@ -1,0 +1,1 @@
+"""The figures of the forecast table: publishing, reading, surviving, and scoring it."""
