@@ -103,7 +103,7 @@ def _lineage(warehouse: Warehouse, move: Champion) -> dict[str, Any]:
         "created_at": record.created_at.isoformat(),
         "train_minutes": record.train_minutes,
         "manifest": record.manifest,
-        "folder": str(warehouse.models / move.version),
+        "folder": f"{warehouse.place}/models/{move.version}",
     }
 
 

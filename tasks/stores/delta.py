@@ -7,8 +7,10 @@ Each table carries the version of its schema. The first write to a table of an o
 it to the present one, in a commit of its own; a newer version is neither read nor written.
 """
 
+import errno
 import json
 import random
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable, WriterProperties
 
 ATTEMPTS = 12
+ROOM = 1 << 20  # bytes that a commit takes beside its rows
 ROWS_OF_A_GROUP = 1 << 17  # rows are sorted by the key, so a reader of few series skips groups
 SETTINGS: dict[str, str | None] = {
     # Between checkpoints every commit is slower than the one before.
@@ -198,6 +201,7 @@ def try_replace(
     fence = [] if commit.token is None else [Transaction(guard, commit.token)]
     commit_id = uuid4().hex
     with storage_trouble("write", table.path):
+        _refuse_full_disk(table, rows)
         known = {field.name for field in opened.schema().fields}
         try:
             write_deltalake(
@@ -228,6 +232,19 @@ def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
             return
         _wait(attempt)
     raise _overtaken(table)
+
+
+def _refuse_full_disk(table: Table, rows: pa.Table) -> None:
+    """Say that rows will not fit before the table format finds out, whose writer panics then."""
+    if table.folder is None:
+        return
+    free = shutil.disk_usage(table.folder).free
+    if free < rows.nbytes + ROOM:
+        raise OSError(
+            errno.ENOSPC,
+            f"{free / 1e6:.1f} MB are left on the disk, and {(rows.nbytes + ROOM) / 1e6:.1f} MB "
+            "may be needed",
+        )
 
 
 def _try_create(table: Table) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from pyarrow import fs
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
 from data_contracts.spec import Spec
+from tasks.stores.connection import connect, is_object_store
 from tasks.stores.kinds import is_label, is_number, is_text, is_time, value_type
+from tasks.stores.trouble import storage_trouble
 
 SUFFIXES = (".parquet", ".parq", ".pq")
 BATCH_ROWS = 1 << 18  # large enough for numpy to be quick, small enough to bound memory
@@ -44,7 +47,12 @@ class Source:
 
         Raises:
             RefusedError: If the content of a file is damaged.
+            StorageError: If an object store cannot be read.
         """
+        with _in_reach(self.spec.source.uri):
+            yield from self._batches(columns, where)
+
+    def _batches(self, columns: list[str], where: pads.Expression) -> Iterator[pa.RecordBatch]:
         scanner = self.dataset.scanner(
             columns=columns,
             filter=where,
@@ -75,7 +83,13 @@ def open_source(spec: Spec) -> Source:
         SpecError: If there is no such file or folder, or it is not meant to be Parquet.
         RefusedError: If a file is torn, there are no rows, or a column is missing or of the wrong
             type.
+        StorageError: If an object store cannot be read.
     """
+    with _in_reach(spec.source.uri):
+        return _open_source(spec)
+
+
+def _open_source(spec: Spec) -> Source:
     texts = {spec.source.columns.unique_id, *spec.covariates.static}
     dataset = open_files(spec.source.uri, codes=texts)
     fragments = list(dataset.get_fragments())
@@ -110,8 +124,9 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
         SpecError: If there is no such file or folder, or it is not meant to be Parquet.
         RefusedError: If the first file is torn, or has a column twice.
     """
-    filesystem, root = _locate(uri)
-    files = _parquet_files(filesystem, root, uri)
+    with _in_reach(uri):
+        filesystem, root = _locate(uri)
+        files = _parquet_files(filesystem, root, uri)
     options = pads.ParquetReadOptions(dictionary_columns=set(codes))
     try:
         return pads.dataset(
@@ -125,6 +140,13 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
         raise_if_out_of_reach(error)
         _refuse_doubled(_names(files[0], filesystem), files[0])
         raise no_parquet(files[0]) from None
+
+
+@contextmanager
+def _in_reach(uri: str) -> Iterator[None]:
+    """Turn what an object store complains about into one sentence; a file system says it itself."""
+    with storage_trouble("read", uri) if is_object_store(uri) else nullcontext():
+        yield
 
 
 def raise_if_out_of_reach(error: Exception) -> None:
@@ -160,13 +182,12 @@ def _locate(uri: str) -> tuple[fs.FileSystem, str]:
     if "://" not in uri:
         return fs.LocalFileSystem(), Path(uri).absolute().as_posix()
     try:
-        filesystem, path = fs.FileSystem.from_uri(uri.replace("az://", "abfs://", 1))
+        return connect(uri)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SpecError(
             "source.uri: expected a path or a URI such as s3://bucket/folder, "
             f"got {uri!r} ({' '.join(str(error).split())})."
         ) from None
-    return filesystem, path.rstrip("/")
 
 
 def _parquet_files(filesystem: fs.FileSystem, root: str, uri: str) -> list[str]:

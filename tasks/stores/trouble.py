@@ -50,7 +50,7 @@ def storage_trouble(verb: str, place: Path | str) -> Iterator[None]:
         else:
             expected = "a folder of this user, whole and with space left"
         raise StorageError(
-            f"Cannot {verb} {place}: {without_secrets(reason).rstrip('.')}; expected {expected}."
+            without_secrets(f"Cannot {verb} {place}: {reason.rstrip('.')}; expected {expected}.")
         ) from error
 
 

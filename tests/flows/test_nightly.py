@@ -273,3 +273,23 @@ def test_a_night_killed_while_it_publishes_is_finished_by_running_it_again(place
     published = batch()
     assert len(published) == len(SERIES) * 24
     assert not published.duplicated(["unique_id", "cutoff", "ds"]).any()
+
+
+def test_a_night_lives_in_an_object_store_and_goes_on_at_another_machine(
+    place, departures, bucket, monkeypatch
+):
+    write(place, departures, warehouse=f"{bucket}/warehouse")
+    first = night(FIRST, "--train", "never")
+    monkeypatch.setenv("NIGHTCAST_CACHE", str(place / "another"))
+    again = night(FIRST, "--train", "never")
+
+    assert not (place / "warehouse").exists()
+    assert first["version"] < again["version"]
+    frame = DeltaTable(f"{bucket}/warehouse/departures/forecasts.delta").to_pandas()
+    assert len(frame) == len(SERIES) * 24
+    told = CliRunner().invoke(app, ["forecasts", "spec.yaml", "--json"])
+    assert len(json.loads(told.stdout)) == len(frame)
+    page = CliRunner().invoke(app, ["report", "spec.yaml", "--json"])
+    assert Path(json.loads(page.stdout)["report"]).is_relative_to(place / "another")
+    checked = CliRunner().invoke(app, ["check", "spec.yaml", "--as-of", NEXT, "--json"])
+    assert checked.exit_code == 0, checked.output

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data_contracts.errors import RefusedError, SpecError
+from data_contracts.errors import RefusedError, SpecError, StorageError
 from data_contracts.spec import parse_spec
+from tasks.stores.connection import connect
 from tasks.stores.observations import read_observations
 from tasks.stores.snapshots import save_panel
 
@@ -701,3 +702,39 @@ def test_dates_need_no_zone(read):
     extraction = read(frame_of(ds=days), calendar={"frequency": "D"})
 
     assert [str(stamp.date()) for stamp in extraction.profile["first_ds"]] == ["2024-03-01"]
+
+
+def put(bucket, name, frame):
+    filesystem, root = connect(bucket)
+    with filesystem.open_output_stream(f"{root}/{name}") as stream:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), stream)
+
+
+def test_an_object_store_is_read_like_a_folder(read, bucket, tmp_path):
+    here, there = tmp_path / "here", f"{bucket}/a folder"
+    for region in ("north", "south"):
+        frame = covered(region).drop(columns="region")
+        (here / f"region={region}").mkdir(parents=True)
+        frame.to_parquet(here / f"region={region}" / "0.parquet", index=False)
+        put(there, f"region={region}/0.parquet", frame)
+    local, remote = (read(uri=uri, covariates=COVARIATES).panel for uri in (here, there))
+    assert save_panel(remote, tmp_path / "snapshots") == save_panel(local, tmp_path / "snapshots")
+
+
+def test_one_object_is_read_like_a_file(read, bucket):
+    put(bucket, "in.parquet", frame_of())
+    assert read(uri=f"{bucket}/in.parquet").panel.history(0).tolist() == list(range(48))
+
+
+def test_what_is_not_in_the_object_store_is_the_fault_of_the_spec(read, bucket):
+    with pytest.raises(SpecError, match=r"no such file or folder: s3://bucket-\w+/none"):
+        read(uri=f"{bucket}/none")
+
+
+def test_an_object_store_that_cannot_be_read_is_one_sentence(read, bucket, monkeypatch):
+    put(bucket, "in.parquet", frame_of())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(
+        StorageError, match=r"^Cannot read s3://bucket-\w+/in.parquet: the store doe"
+    ):
+        read(uri=f"{bucket}/in.parquet")
