@@ -193,11 +193,12 @@ def store_model(
         ConflictError: If other runs kept registering the same version.
     """
     folder = warehouse.models / record.model_version
-    if _damage(warehouse, folder) is not None:
+    anew = _damage(warehouse, folder) is not None
+    if anew:
         described = {MODEL_VERSION: record.model_version, "lineage": record.lineage}
         with storage_trouble("write", folder):
             write_folder(folder, save, described)
-    share_folder(warehouse, folder)
+    share_folder(warehouse, folder, anew=anew)
     record = replace(record, manifest=sha256(folder / MANIFEST))
     registered = {known.model_version: known for known in versions(warehouse)}
     known = registered.get(record.model_version)

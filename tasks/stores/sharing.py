@@ -29,17 +29,22 @@ def share_file(warehouse: Warehouse, path: Path) -> None:
     _remember(path, warehouse.store.entry(name))
 
 
-def share_folder(warehouse: Warehouse, folder: Path) -> None:
+def share_folder(warehouse: Warehouse, folder: Path, *, anew: bool = False) -> None:
     """Put a folder that never changes into the store, if its files are not there already.
 
     The manifest is put in any case: retention leaves alone what is in use.
+
+    Args:
+        warehouse: Whose.
+        folder: On this machine, whole.
+        anew: Whether what is there is damaged, so that all files are put.
 
     Raises:
         StorageError: If the store cannot be written.
     """
     if warehouse.store is None:
         return
-    there = warehouse.store.entries(_name(warehouse, folder))
+    there = {} if anew else warehouse.store.entries(_name(warehouse, folder))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path == folder / MANIFEST):
         name = _name(warehouse, path)
@@ -91,6 +96,17 @@ def fetch_folder(warehouse: Warehouse, folder: Path) -> bool:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return True
+
+
+def on_this_machine(warehouse: Warehouse, folder: Path) -> Path:
+    """A folder that never changes, such as a snapshot; fetched if it is not here yet.
+
+    Raises:
+        StorageError: If the store cannot be read.
+    """
+    if not (folder / MANIFEST).exists():
+        fetch_folder(warehouse, folder)
+    return folder
 
 
 def _name(warehouse: Warehouse, path: Path) -> str:

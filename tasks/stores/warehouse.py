@@ -122,10 +122,12 @@ def open_warehouse(spec: Spec) -> Warehouse:
     try:
         warehouse.root.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        if warehouse.store is not None:
-            warehouse.store.put(probe.name, probe)
-            warehouse.store.remove([probe.name])
-        probe.unlink()
+        try:
+            if warehouse.store is not None:
+                warehouse.store.put(probe.name, probe)
+                warehouse.store.remove([probe.name])
+        finally:
+            probe.unlink()
     except OSError as error:
         raise SpecError(
             f"warehouse: cannot write to {warehouse.root}: {os.strerror(error.errno or 0)}; "

@@ -16,7 +16,7 @@ from tasks.stores.objects import ObjectStore
 from tasks.stores.registry import is_stored, open_model, versions
 from tasks.stores.retention import clear_out
 from tasks.stores.runs import latest_report, nights_with, write_report, write_validation
-from tasks.stores.sharing import fetch_file, fetch_folder, share_file, share_folder
+from tasks.stores.sharing import fetch_file, fetch_folder, on_this_machine, share_file, share_folder
 from tasks.stores.snapshots import load_panel, save_panel
 from tasks.stores.warehouse import Warehouse
 
@@ -62,6 +62,17 @@ def test_a_model_that_is_damaged_in_the_store_is_refused_everywhere_else(
         open_model(there, version)
 
 
+def test_a_model_that_is_damaged_in_the_store_is_mended_by_training_it_again(
+    here, there, tmp_path, store_version
+):
+    version = store_version(here, 1)
+    (tmp_path / "torn").write_text("twisted")  # as long as what was there
+    here.store.put(f"models/{version}/weights", tmp_path / "torn")
+    store_version(there, 1)
+    shutil.rmtree(here.models)
+    assert (open_model(here, version) / "weights").read_text() == "weights"
+
+
 def test_a_folder_without_its_manifest_is_not_fetched(here, there, store_version):
     version = store_version(here, 1)
     here.store.remove([f"models/{version}/manifest.json"])
@@ -76,8 +87,7 @@ def test_a_panel_is_put_once_and_mapped_elsewhere(here, there, make_panel):
     before = here.store.entries("snapshots")
     share_folder(here, folder)
     assert here.store.entries("snapshots").keys() == before.keys()
-    assert fetch_folder(there, there.snapshots / folder.name)
-    loaded = load_panel(there.snapshots / folder.name)
+    loaded = load_panel(on_this_machine(there, there.snapshots / folder.name))
     np.testing.assert_array_equal(loaded.y, panel.y)
 
 
