@@ -275,16 +275,14 @@ def test_a_night_killed_while_it_publishes_is_finished_by_running_it_again(place
     assert not published.duplicated(["unique_id", "cutoff", "ds"]).any()
 
 
-def test_a_night_lives_in_an_object_store_and_goes_on_at_another_machine(
+def test_a_night_lives_in_an_object_store_and_is_read_on_another_machine(
     place, departures, bucket, monkeypatch
 ):
     write(place, departures, warehouse=f"{bucket}/warehouse")
-    first = night(FIRST, "--train", "never")
+    night(FIRST, "--train", "never")
     monkeypatch.setenv("NIGHTCAST_CACHE", str(place / "another"))
-    again = night(FIRST, "--train", "never")
 
     assert not (place / "warehouse").exists()
-    assert first["version"] < again["version"]
     frame = DeltaTable(f"{bucket}/warehouse/departures/forecasts.delta").to_pandas()
     assert len(frame) == len(SERIES) * 24
     told = CliRunner().invoke(app, ["forecasts", "spec.yaml", "--json"])
