@@ -30,7 +30,7 @@ from benchmarks.table.processes import (
 from tasks.stores.forecasts import read_batch
 from tasks.stores.warehouse import Warehouse
 
-LONGEST = 4  # batches that a publisher could publish alone before it is killed
+LONGEST = 6  # batches that a publisher could publish alone before it is killed
 
 
 @dataclass
