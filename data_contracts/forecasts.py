@@ -61,6 +61,9 @@ RANGES_OUTSIDE = "ranges_outside"  # distance from the history, NaN where it is 
 SHARE_SUBSTITUTED = "share_substituted"  # of the series, the same in every row
 SHARE_AWAY = "share_away"  # least share of past values unlike the only forecast, NaN without one
 
+COMMENT = "comment"  # where Delta keeps what a column means
+UNIT_OF_SOURCE = "in the unit of the source"
+
 WHICH = "{unique_id} at {ds:%Y-%m-%d %H:%M} UTC"
 
 
@@ -214,27 +217,44 @@ ROW_RULES = (
 
 
 def schema(levels: tuple[float, ...]) -> pa.Schema:
-    """Names and types of the table.
+    """Names, types and meanings of the columns of the table.
 
     Args:
         levels: Quantile levels, ascending; each is a column.
     """
+    quantiles = dict(zip(quantile_columns(levels), levels, strict=True))
     return pa.schema(
         [
-            pa.field(CUTOFF_DATE, pa.date32(), nullable=False),
-            pa.field(UNIQUE_ID, pa.string(), nullable=False),
-            pa.field(CUTOFF, INSTANT, nullable=False),
-            pa.field(DS, INSTANT, nullable=False),
-            pa.field(LEAD, pa.int32(), nullable=False),
-            pa.field(MEAN, pa.float32(), nullable=False),
-            *(pa.field(name, pa.float32(), nullable=False) for name in quantile_columns(levels)),
-            pa.field(MODEL, pa.string(), nullable=False),
-            pa.field(MODEL_VERSION, pa.string(), nullable=False),
-            pa.field(QUALITY, pa.string(), nullable=False),
-            pa.field(ISSUED_AT, INSTANT, nullable=False),
-            pa.field(RUN_ID, pa.string(), nullable=False),
+            _column(CUTOFF_DATE, pa.date32(), "day of the cutoff in UTC; the folder of the file"),
+            _column(UNIQUE_ID, pa.string(), "which series"),
+            _column(CUTOFF, INSTANT, "last ds that this forecast was allowed to see, UTC"),
+            _column(DS, INSTANT, "start of the period that is forecast, UTC"),
+            _column(LEAD, pa.int32(), "steps from the cutoff to ds: 1, 2, …"),
+            _column(
+                MEAN, pa.float32(), f"expected value, which is not the median; {UNIT_OF_SOURCE}"
+            ),
+            *(_column(name, pa.float32(), _below(level)) for name, level in quantiles.items()),
+            _column(MODEL, pa.string(), "the kind of model that made the row"),
+            _column(MODEL_VERSION, pa.string(), "the version of it, as in registry.delta"),
+            _column(
+                QUALITY,
+                pa.string(),
+                "champion: by the model in service; baseline: by a plain rule, for every series; "
+                "substituted: by that rule, because this series was set aside",
+            ),
+            _column(ISSUED_AT, INSTANT, "when the forecast was made, UTC"),
+            _column(RUN_ID, pa.string(), "the run that published the row"),
         ]
     )
+
+
+def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
+    """A column that is never null, with the comment that readers such as Spark show."""
+    return pa.field(name, kind, nullable=False, metadata={COMMENT: meaning})
+
+
+def _below(level: float) -> str:
+    return f"{100 * level:g} % of the outcomes are expected to lie below this; {UNIT_OF_SOURCE}"
 
 
 def validate_forecasts(

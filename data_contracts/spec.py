@@ -393,6 +393,16 @@ class Retention(Part):
     runs: int = Field(default=400, ge=1, le=MANY)
 
 
+class Exports(Part):
+    """Plain files of the newest batch; `latest.parquet` is always written.
+
+    Attributes:
+        csv: Whether there is a `latest.csv`, too.
+    """
+
+    csv: bool = False
+
+
 class Registry(Part):
     """Where model versions are shown beside the warehouse.
 
@@ -421,6 +431,7 @@ class Spec(Part):
     calibration: Calibration = Calibration()
     contracts: Contracts = Contracts()
     retention: Retention = Retention()
+    exports: Exports = Exports()
     registry: Registry = Registry()
     warehouse: str = Field(default="./warehouse", min_length=1)
 
@@ -593,9 +604,10 @@ class Spec(Part):
     def digest(self) -> str:
         """Twelve hex digits of the content, without what changes no forecast.
 
-        That is where the warehouse is, what is kept in it and shown beside it, and the log.
+        That is where the warehouse is, what is kept in it, exported from it and shown beside it,
+        and the log.
         """
-        elsewhere: Any = dict.fromkeys(("warehouse", "retention", "registry"), True)
+        elsewhere: Any = dict.fromkeys(("warehouse", "retention", "exports", "registry"), True)
         content = self.model_dump(mode="json", exclude=elsewhere | {"training": {"log"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 

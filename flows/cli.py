@@ -203,17 +203,32 @@ def forecasts(
     spec: SpecPath,
     *,
     cutoff: Cutoff = None,
+    version: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Read the table as it was at this version."),
+    ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="List who published what, when and why; see --cutoff."),
+    ] = False,
+    step: Annotated[
+        str | None,
+        typer.Option("--for", metavar="TS", help="Show what every batch said for this step."),
+    ] = None,
+    series: Annotated[str | None, typer.Option(metavar="ID", help="Only this series.")] = None,
+    lead: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only this lead.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Write the batch to a .parquet or .csv file."),
+        typer.Option("-o", "--output", help="Write the rows to a .parquet or .csv file."),
     ] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read the published forecasts of one cutoff."""
-    from flows.commands.forecasts import show_forecasts
+    """Read published forecasts: a batch, what was said for a step, or who published when."""
+    from flows.commands.forecasts import Question, show_forecasts
 
-    show_forecasts(spec, cutoff, output, as_json=as_json)
+    question = Question(cutoff, version, history, step, series, lead)
+    show_forecasts(spec, question, output, as_json=as_json)
 
 
 @app.command()

@@ -45,5 +45,5 @@ def publish(tonight: Tonight, batch: pd.DataFrame) -> int:
             run_id=tonight.run_id,
             token=tonight.token,
         )
-        export_latest(tonight.warehouse, tonight.cutoff)
+        export_latest(tonight.warehouse, tonight.cutoff, csv=tonight.spec.exports.csv)
     return version

@@ -1,45 +1,117 @@
-"""`nightcast forecasts`: read the published batch of one cutoff."""
+"""`nightcast forecasts`: read what was published, now or as of an earlier version."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
+from typing import Any, NamedTuple
 
 from data_contracts.errors import SpecError
 from data_contracts.moments import parse_option
 from data_contracts.spec import Spec, load_spec
-from data_contracts.vocabulary import CUTOFF, DS, LEAD, QUALITY, RUN_ID, UNIQUE_ID, quantile_column
+from data_contracts.vocabulary import CUTOFF, RUN_ID
+from flows.commands.forecast_tables import batch_table, history_table, said_table
 from flows.console import ERR, OUT, print_json, shown
 from tasks.reporting.formats import count
+from tasks.stores.batch_history import batch_history
 from tasks.stores.exports import write_table
 from tasks.stores.forecasts import read_batch
 from tasks.stores.records import find_decision
+from tasks.stores.said import said_for
+from tasks.stores.selection import selected
 from tasks.stores.warehouse import Warehouse, warehouse_of
 
 SHOWN_ROWS = 24
 
 
+class Question(NamedTuple):
+    """What a person asks of the table.
+
+    Attributes:
+        cutoff: Of which batch, None for the latest.
+        version: As of which version of the table, None for the newest.
+        history: Whether to list the publications instead.
+        step: Which step to show the words of every batch for, None for one batch.
+        series: Which series, None for all.
+        lead: Which lead, None for all.
+    """
+
+    cutoff: str | None = None
+    version: int | None = None
+    history: bool = False
+    step: str | None = None
+    series: str | None = None
+    lead: int | None = None
+
+
 def show_forecasts(
-    spec_path: Path, cutoff: str | None, output: Path | None, *, as_json: bool
+    spec_path: Path, question: Question, output: Path | None, *, as_json: bool
 ) -> None:
-    """Print a batch, or write it to a .parquet or .csv file."""
+    """Print a batch, what was said for a step, or a history; or write rows to a file."""
     spec = load_spec(spec_path)
-    zone = spec.grid.timezone
-    wanted = parse_option(cutoff, timezone=zone, option="--cutoff")
-    warehouse = warehouse_of(spec)
-    batch = read_batch(warehouse, wanted)
+    _refuse_contradiction(question, output)
+    if question.history:
+        _show_history(spec, question, as_json=as_json)
+        return
+    rows = _rows(spec, question)
     if output is not None:
         _refuse_source(output, spec)
-        write_table(batch, output)
-        ERR.print(f"[green]✓[/] {count(batch.num_rows, 'row')} in {output}", soft_wrap=True)
+        write_table(rows, output)
+        ERR.print(f"[green]✓[/] {count(rows.num_rows, 'row')} in {output}", soft_wrap=True)
     elif as_json:
-        print_json(batch.to_pylist())
+        print_json(rows.to_pylist())
     else:
-        rows = batch.slice(0, SHOWN_ROWS).to_pylist()
-        _print_head(rows, batch.num_rows, spec)
-        _tell_fallback(warehouse, rows[0])
+        _print_head(spec, question, rows.slice(0, SHOWN_ROWS).to_pylist(), rows.num_rows)
+
+
+def _refuse_contradiction(question: Question, output: Path | None) -> None:
+    if question.step is not None and question.cutoff is not None:
+        raise SpecError("--for and --cutoff: expected one of them, for --for shows every batch.")
+    others = {
+        "--for": question.step,
+        "--series": question.series,
+        "--lead": question.lead,
+        "--version": question.version,
+        "--output": output,
+    }
+    given = [option for option, value in others.items() if value is not None]
+    if question.history and given:
+        raise SpecError(
+            f"--history lists publications and no forecasts: expected no {given[0]} beside it."
+        )
+
+
+def _rows(spec: Spec, question: Question) -> Any:
+    zone, warehouse, version = spec.grid.timezone, warehouse_of(spec), question.version
+    step = parse_option(question.step, timezone=zone, option="--for")
+    if step is not None:
+        rows = said_for(warehouse, step, version=version)
+    else:
+        cutoff = parse_option(question.cutoff, timezone=zone, option="--cutoff")
+        rows = read_batch(warehouse, cutoff, version=version)
+    return selected(rows, series=question.series, lead=question.lead)
+
+
+def _show_history(spec: Spec, question: Question, *, as_json: bool) -> None:
+    cutoff = parse_option(question.cutoff, timezone=spec.grid.timezone, option="--cutoff")
+    changes = batch_history(warehouse_of(spec), cutoff)
+    if as_json:
+        print_json([change._asdict() for change in changes])
+        return
+    OUT.print(history_table(changes[:SHOWN_ROWS]))
+    if len(changes) > SHOWN_ROWS:
+        ERR.print(f"{SHOWN_ROWS} of {len(changes):,} publications; all of them: --json")
+
+
+def _print_head(spec: Spec, question: Question, rows: list[dict[str, Any]], total: int) -> None:
+    if question.step is not None:
+        OUT.print(said_table(spec.name, rows))
+    else:
+        OUT.print(batch_table(spec.name, rows))
+    if total > len(rows):
+        ERR.print(
+            f"{len(rows)} of {total:,} rows; all of them: nightcast forecasts … -o batch.parquet"
+        )
+    if question.step is None:
+        _tell_fallback(warehouse_of(spec), rows[0])
 
 
 def _tell_fallback(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
@@ -56,26 +128,4 @@ def _refuse_source(output: Path, spec: Spec) -> None:
     if source in (output.resolve(), *output.resolve().parents):
         raise SpecError(
             f"{output} is or lies in the source of this spec, {spec.source.uri}; name another file."
-        )
-
-
-def _print_head(rows: Sequence[Mapping[str, Any]], total: int, spec: Spec) -> None:
-    found = [name for name in rows[0] if re.fullmatch(r"q\d+(_\d+)?", name)]
-    quantiles = list(dict.fromkeys((found[0], quantile_column(0.5), found[-1])))
-    table = Table(title=f"{shown(spec.name)} · cutoff {rows[0][CUTOFF]:%Y-%m-%d %H:%M} UTC")
-    for name in (UNIQUE_ID, DS, LEAD, *quantiles, QUALITY):
-        table.add_column(name, justify="right" if name in (LEAD, *quantiles) else "left")
-    for row in rows:
-        numbers = [f"{row[name]:.2f}" for name in quantiles]
-        table.add_row(
-            shown(row[UNIQUE_ID]),
-            f"{row[DS]:%Y-%m-%d %H:%M}",
-            str(row[LEAD]),
-            *numbers,
-            row[QUALITY],
-        )
-    OUT.print(table)
-    if total > len(rows):
-        ERR.print(
-            f"{len(rows)} of {total:,} rows; all of them: nightcast forecasts … -o batch.parquet"
         )

@@ -4,6 +4,7 @@ A batch is all forecasts of one cutoff; readers see all of it or nothing.
 """
 
 import fcntl
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,12 @@ from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
 from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
+from tasks.stores.exports import write_table
 from tasks.stores.files import whole
-from tasks.stores.sharing import share_file
+from tasks.stores.reader_aids import put_reader_aids
+from tasks.stores.sharing import drop_file, share_file
 from tasks.stores.table import Table, Value, in_order, stamped
+from tasks.stores.time_travel import Conditions, are_kept, open_version, rows_where
 from tasks.stores.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -72,23 +76,26 @@ def cutoffs(warehouse: Warehouse) -> list[pd.Timestamp]:
     return [] if opened is None else _cutoffs(opened)
 
 
-def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.Table:
+def read_batch(
+    warehouse: Warehouse, cutoff: pd.Timestamp | None = None, *, version: int | None = None
+) -> pa.Table:
     """The forecasts of one cutoff, by series and time.
 
     Args:
         warehouse: Where from.
         cutoff: Which batch; None takes the newest.
+        version: Of the table, as it was then; None takes the newest.
 
     Returns:
         The columns of `forecasts.schema`, with the quantiles that this batch was published with.
 
     Raises:
         RefusedError: If nothing has been published yet.
-        SpecError: If there is no batch of this cutoff.
+        SpecError: If there is no batch of this cutoff, or no such version any more.
         StorageError: If the table is damaged.
     """
     table = forecasts_table(warehouse)
-    opened = open_table(table)
+    opened = open_table(table) if version is None else open_version(table, version)
     published = [] if opened is None else _cutoffs(opened)
     if opened is None or not published:
         raise RefusedError(
@@ -98,11 +105,13 @@ def read_batch(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> pa.T
     cutoff = published[-1] if cutoff is None else cutoff.tz_convert("UTC")
     if cutoff not in published:
         raise SpecError(_no_such_batch(cutoff, published))
-    with storage_trouble("read", table.path):
-        rows = opened.to_pyarrow_table(
-            filters=[(CUTOFF_DATE, "=", cutoff.date()), (CUTOFF, "=", cutoff.to_pydatetime())]
+    where = of_cutoff(cutoff)
+    if version is not None and not are_kept(table, opened, where):
+        raise SpecError(
+            f"version: the files of this batch in version {version} were removed, some days after "
+            "it was replaced; --history shows the versions that can be read."
         )
-    return _as_published(as_present(table, opened, rows))
+    return _as_published(as_present(table, opened, rows_where(table, opened, where)))
 
 
 def published_versions(warehouse: Warehouse, among: Collection[str]) -> set[str]:
@@ -123,13 +132,19 @@ def published_versions(warehouse: Warehouse, among: Collection[str]) -> set[str]
     return {version for part in parts for version in part}
 
 
-def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> Path:
+def export_latest(
+    warehouse: Warehouse, cutoff: pd.Timestamp | None = None, *, csv: bool = False
+) -> Path:
     """Write the newest batch to `exports/latest.parquet`, whole at every moment.
+
+    Beside it lies what helps to read the table; see `tasks.stores.reader_aids`.
 
     Args:
         warehouse: Where from and to.
         cutoff: Of the batch that has just been published: nothing is written where a newer batch
             exists, because its own run exports it. None always writes.
+        csv: Whether to write `latest.csv`, too; one that is not wanted is removed, for it would
+            grow old.
 
     Raises:
         RefusedError: If nothing has been published yet.
@@ -139,7 +154,8 @@ def export_latest(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> P
     with storage_trouble("write", path), _alone_in(warehouse.exports):
         # Read while alone: a run that waited here must not put an older batch over a newer one.
         if cutoff is None or cutoff >= max(cutoffs(warehouse), default=cutoff):
-            _export(warehouse, path)
+            _export(warehouse, path, csv=csv)
+        put_reader_aids(warehouse)
     return path
 
 
@@ -154,7 +170,24 @@ def forecasts_table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Tab
     )
 
 
-def _export(warehouse: Warehouse, path: Path) -> None:
+def of_cutoff(cutoff: pd.Timestamp) -> Conditions:
+    """What holds of the rows of one batch."""
+    utc = cutoff.tz_convert("UTC")
+    return [(CUTOFF_DATE, "=", utc.date()), (CUTOFF, "=", utc.to_pydatetime())]
+
+
+def quantiles_of(rows: pa.Table) -> dict[str, float]:
+    """Quantile columns in which any row has a value, and their levels, ascending."""
+    filled = {name for name in rows.column_names if rows[name].null_count < rows.num_rows}
+    found = {
+        name: float(name[1:].replace("_", ".")) / 100
+        for name in filled
+        if re.fullmatch(r"q\d+(_\d+)?", name)
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _export(warehouse: Warehouse, path: Path, *, csv: bool) -> None:
     """Write the newest batch, again and again until it is still the newest afterwards.
 
     A lock holds on one machine. In an object store another machine may have put a newer batch just
@@ -162,9 +195,15 @@ def _export(warehouse: Warehouse, path: Path) -> None:
     """
     exported = None
     while exported != (newest := _newest_files(warehouse)):
+        batch = read_batch(warehouse)
         with whole(path) as draft:
-            pq.write_table(read_batch(warehouse), draft, compression="zstd")
+            pq.write_table(batch, draft, compression="zstd")
         share_file(warehouse, path)
+        if csv:
+            write_table(batch, path.with_suffix(".csv"))
+            share_file(warehouse, path.with_suffix(".csv"))
+        else:
+            drop_file(warehouse, path.with_suffix(".csv"))
         exported = newest
 
 
@@ -201,14 +240,7 @@ def _no_such_batch(cutoff: pd.Timestamp, published: list[pd.Timestamp]) -> str:
 
 def _as_published(rows: pa.Table) -> pa.Table:
     """Drop the quantiles that only other batches have, and restore order and types."""
-    empty = {name for name in rows.column_names if rows[name].null_count == rows.num_rows}
-    fixed = set(forecasts.schema(()).names)
-    levels = sorted(
-        float(name[1:].replace("_", ".")) / 100
-        for name in rows.column_names
-        if name not in fixed | empty
-    )
-    schema = forecasts.schema(tuple(levels))
+    schema = forecasts.schema(tuple(quantiles_of(rows).values()))
     return in_order(rows, forecasts.KEY).select(schema.names).cast(schema)
 
 

@@ -29,6 +29,17 @@ def share_file(warehouse: Warehouse, path: Path) -> None:
     _remember(path, warehouse.store.entry(name))
 
 
+def drop_file(warehouse: Warehouse, path: Path) -> None:
+    """Remove a file of the warehouse, here and from its store, if it is there.
+
+    Raises:
+        StorageError: If the store cannot be written.
+    """
+    path.unlink(missing_ok=True)
+    if warehouse.store is not None:
+        warehouse.store.remove([_name(warehouse, path)])
+
+
 def share_folder(warehouse: Warehouse, folder: Path, *, anew: bool = False) -> None:
     """Put a folder that never changes into the store, if its files are not there already.
 

@@ -83,7 +83,8 @@ class Table:
         required = {*self.key, *self.partition_by}
         fields = [field.with_nullable(field.name not in required) for field in schema]
         marked = schema.get_field_index(self.key[0])
-        fields[marked] = fields[marked].with_metadata({FIELD: str(self.version)})
+        known = fields[marked].metadata or {}
+        fields[marked] = fields[marked].with_metadata({**known, FIELD: str(self.version)})
         return pa.schema(fields)
 
 
