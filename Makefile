@@ -14,7 +14,7 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3 python3.13 python3.12 pyt
   $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts pytest fmt bench peers lock clean
+.PHONY: help setup run test lint types contracts pytest fmt bench peers spark lock clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -71,12 +71,19 @@ peers: $(READY) ## install the forecasters that ours are compared with into .ven
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --requirement benchmarks/peers/requirements.txt
 
+# Needs Java 17 or later. The test of docs/readers.md that reads with Spark runs where this was made.
+spark: $(READY) ## install Spark for one test into .venv-spark
+	@echo "Installing 0.5 GB into .venv-spark; the first time takes some minutes."
+	@.venv-spark/bin/python -c '$(FITS)' 2>/dev/null || $(BIN)/python -m venv --clear .venv-spark
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement tests/spark-requirements.txt
+
 # --no-emit-*: the lock names packages, versions and hashes, never where they come from.
 lock: ## resolve pyproject.toml into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
 
-clean: ## remove the environment and what the tools cached; the warehouse and the peers stay
+clean: ## remove the environment and what the tools cached; the warehouse, peers and Spark stay
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # The stamp is the last thing written, so an interrupted installation is taken up again.

@@ -6,7 +6,16 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from data_contracts.vocabulary import CUTOFF, DS, LEAD, MODEL_VERSION, QUALITY, UNIQUE_ID, Y
+from data_contracts.vocabulary import (
+    CUTOFF,
+    DS,
+    LEAD,
+    MODEL_VERSION,
+    QUALITY,
+    UNIQUE_ID,
+    Y,
+    quantile_column,
+)
 from flows.console import shown
 from tasks.stores.batch_history import Change
 
@@ -81,8 +90,7 @@ def _table(title: str, names: Sequence[str]) -> Table:
 
 def _quantiles(rows: Rows) -> list[str]:
     found = [name for name in rows[0] if re.fullmatch(r"q\d+(_\d+)?", name)]
-    middle = "q50" if "q50" in found else found[len(found) // 2]
-    return list(dict.fromkeys((found[0], middle, found[-1])))
+    return list(dict.fromkeys((found[0], quantile_column(0.5), found[-1])))
 
 
 def _number(value: float | None) -> str:
