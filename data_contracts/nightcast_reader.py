@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -200,7 +201,8 @@ class Forecasts:
     def files(self, cutoff: Moment | None = None) -> list[str]:
         """The Parquet files of this snapshot, or those that may hold the batch of one cutoff."""
         where = None if cutoff is None else [("cutoff", "=", _instant(cutoff))]
-        return list(self._opened.file_uris(file_pruning_predicate=where))
+        found = self._opened.file_uris(file_pruning_predicate=where)
+        return [file if "://" in file else unquote(file) for file in found]
 
     def connect(self) -> "DuckDBPyConnection":
         """A DuckDB with three views of this snapshot; no extension is loaded or fetched.

@@ -129,3 +129,38 @@ def make_panel():
         )
 
     return build
+
+
+@pytest.fixture
+def publish_small():
+    """Publish 24 steps of two series; each token draws other values."""
+
+    def publish(warehouse, cutoff, *, levels=(0.1, 0.5, 0.9), run_id="a", token=1):
+        import pandas as pd
+        import pyarrow as pa
+
+        from data_contracts import forecasts
+        from data_contracts.vocabulary import quantile_columns
+        from tasks.stores.forecasts import publish_batch
+
+        cutoff, rows = pd.Timestamp(cutoff), 2 * 24
+        ds = pd.date_range(cutoff, periods=25, freq="h", unit="us")[1:]
+        values = np.random.default_rng(token).random((len(levels), rows), np.float32)
+        batch = pa.table(
+            {
+                "unique_id": np.repeat(["a", "b"], 24),
+                "ds": pa.array(np.tile(ds.asi8, 2), pa.int64()).cast(forecasts.INSTANT),
+                "lead": np.tile(np.arange(1, 25, dtype=np.int32), 2),
+                "mean": values[0],
+                **dict(zip(quantile_columns(levels), np.sort(values, axis=0), strict=True)),
+                "model": pa.repeat("tcn", rows),
+                "model_version": pa.repeat(f"v{token}", rows),
+                "quality": pa.repeat("champion", rows),
+                "issued_at": pa.repeat(pa.scalar(cutoff, forecasts.INSTANT), rows),
+            }
+        )
+        return publish_batch(
+            warehouse, batch, cutoff=cutoff, levels=levels, run_id=run_id, token=token
+        )
+
+    return publish

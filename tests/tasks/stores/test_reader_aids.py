@@ -1,0 +1,104 @@
+import importlib.util
+import os
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.stores.delta import open_table
+from tasks.stores.forecasts import export_latest, forecasts_table, read_batch
+from tasks.stores.reader_aids import put_reader_aids
+from tasks.stores.warehouse import Warehouse
+
+NIGHT = "2013-10-15T03:00Z"
+
+
+@pytest.fixture
+def warehouse(tmp_path, publish_small):
+    """One batch, published three times, and exported."""
+    warehouse = Warehouse(tmp_path / "nyc")
+    for token in (1, 2, 3):
+        publish_small(warehouse, NIGHT, token=token)
+    export_latest(warehouse)
+    return warehouse
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(pd.read_parquet, id="pandas"),
+        pytest.param(
+            lambda folder: pd.read_parquet(
+                folder, filters=[("cutoff_date", "=", pd.Timestamp("2013-10-15").date())]
+            ),
+            id="pandas with a filter",
+        ),
+        pytest.param(pq.read_table, id="pyarrow.parquet"),
+        pytest.param(lambda folder: pads.dataset(folder).to_table(), id="pyarrow.dataset"),
+        pytest.param(
+            lambda folder: duckdb.sql(f"from '{folder}/**/*.parquet'").fetchall(), id="duckdb"
+        ),
+        pytest.param(
+            lambda folder: duckdb.sql(f"from '{folder}/*/*.parquet'").fetchall(), id="one level"
+        ),
+        pytest.param(lambda folder: pl.read_parquet(f"{folder}/**/*.parquet"), id="polars"),
+    ],
+)
+def test_a_plain_reader_of_the_folder_is_told_what_to_do_instead(warehouse, read):
+    with pytest.raises(Exception, match=r"read-this-folder-as-a-Delta-table|end with PAR1"):
+        read(str(warehouse.forecasts))
+
+
+def test_without_the_guard_a_plain_reader_gets_every_replaced_batch(warehouse):
+    """What the guard is for; should this ever fail, it can go."""
+    (guard,) = (warehouse.forecasts / "NOT-PLAIN-PARQUET").iterdir()
+    guard.unlink()
+    assert len(pd.read_parquet(warehouse.forecasts)) == 3 * read_batch(warehouse).num_rows
+
+
+def test_readers_of_delta_do_not_see_the_guard(warehouse):
+    rows = read_batch(warehouse).num_rows
+    assert open_table(forecasts_table(warehouse)).to_pyarrow_table().num_rows == rows
+    assert pl.scan_delta(str(warehouse.forecasts)).collect().height == rows
+
+
+def test_what_upkeep_or_a_person_removed_is_put_back_with_the_next_export(warehouse):
+    opened = open_table(forecasts_table(warehouse))
+    opened.vacuum(0, enforce_retention_duration=False, dry_run=False, full=True)
+    (warehouse.exports / "nightcast_reader.py").write_text("# of an older Nightcast")
+    export_latest(warehouse)
+    with pytest.raises(pa.ArrowInvalid, match="read-this-folder-as-a-Delta-table"):
+        pd.read_parquet(warehouse.forecasts)
+    assert "class Forecasts" in (warehouse.exports / "nightcast_reader.py").read_text()
+
+
+def test_what_is_right_already_is_not_written_again(warehouse):
+    helper = warehouse.exports / "nightcast_reader.py"
+    os.utime(helper, (1, 1))
+    put_reader_aids(warehouse)
+    assert helper.stat().st_mtime == 1
+
+
+def test_the_helper_in_the_warehouse_reads_it(warehouse):
+    where = importlib.util.spec_from_file_location(
+        "helper", warehouse.exports / "nightcast_reader.py"
+    )
+    helper = importlib.util.module_from_spec(where)
+    where.loader.exec_module(helper)
+    latest = helper.Forecasts(str(warehouse.forecasts)).latest()
+    assert latest.to_pylist() == read_batch(warehouse).to_pylist()
+
+
+def test_a_csv_is_written_where_it_is_wanted_and_never_left_to_grow_old(warehouse, publish_small):
+    path = warehouse.exports / "latest.csv"
+    assert not path.exists()
+    export_latest(warehouse, csv=True)
+    written = pd.read_csv(path, parse_dates=["ds"])
+    assert written["q50"].tolist() == pytest.approx(read_batch(warehouse)["q50"].to_pylist())
+    assert written["ds"].dt.tz is not None, "the zone is part of each time"
+    export_latest(warehouse)
+    assert not path.exists()
