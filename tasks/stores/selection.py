@@ -34,7 +34,7 @@ def _only(rows: pa.Table, name: str, value: str | int) -> pa.Table | None:
 
 def _refuse_series(rows: pa.Table, series: str) -> pa.Table:
     there = pc.unique(rows[UNIQUE_ID]).to_pylist()
-    near = get_close_matches(series, there, n=3, cutoff=0.0)
+    near = sorted(get_close_matches(series, there, n=3, cutoff=0.0))
     raise SpecError(
         f"--series: expected one of the {len(there):,} series here, such as "
         f"{', '.join(map(repr, near))}, got {series!r}."

@@ -357,7 +357,8 @@ def test_the_export_is_a_whole_file_at_every_moment(warehouse):
     done.set()
     reader.join()
     assert set(seen) == {SERIES * HORIZON}
-    assert sorted(file.name for file in warehouse.exports.iterdir()) == [".lock", "latest.parquet"]
+    names = sorted(file.name for file in warehouse.exports.iterdir())
+    assert names == [".lock", "latest.parquet", "nightcast_reader.py"]
 
 
 # Starts and awaits publishers on command; they are forked, so that imports are paid once. The names
