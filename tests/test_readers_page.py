@@ -120,6 +120,16 @@ def test_the_code_of_the_page_finds_what_was_published(title, place, expected, m
         assert title == "One plain file" or set(answers) >= set(expected) - {"before"}
 
 
+def test_the_code_of_the_readme_finds_the_same(place, expected, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.syspath_prepend(str(place / "warehouse/nyc-departures/exports"))
+    ((_, code),) = CODE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    check({name: as_pandas(names[name]) for name in ("latest", "history")}, expected)
+    assert names["said"]["lead"].to_pylist() == [9, 33]
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not SPARK.exists(), reason="no Spark here; `make spark` installs it")
 def test_the_code_for_spark_finds_what_was_published(place, expected):

@@ -132,7 +132,7 @@ def _by_duckdb(warehouse: Warehouse) -> Any:
     db = duckdb.connect(config=OFFLINE)
     db.execute("set timezone = 'UTC'")
     reading = f"from read_parquet({recent}, {READING}) where cutoff = '{newest}'"
-    return duckdb.sql(reading, connection=db).to_arrow_table()
+    return db.from_query(reading).to_arrow_table()
 
 
 READERS = (
@@ -154,7 +154,7 @@ READERS = (
     Reader(
         "DuckDB",
         lambda warehouse: _by_duckdb(warehouse).num_rows,
-        lambda file: duckdb.sql(f"from '{file}'").to_arrow_table().num_rows,
+        lambda file: duckdb.connect().from_query(f"from '{file}'").to_arrow_table().num_rows,
     ),
     Reader(
         "nightcast_reader.py",

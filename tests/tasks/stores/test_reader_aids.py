@@ -9,9 +9,13 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
+from data_contracts.nightcast_reader import Forecasts, ReaderError
+from tasks.stores.batch_history import batch_history
 from tasks.stores.delta import open_table
 from tasks.stores.forecasts import export_latest, forecasts_table, read_batch
-from tasks.stores.reader_aids import put_reader_aids
+from tasks.stores.reader_aids import GUARD, put_reader_aids
+from tasks.stores.said import said_for
+from tasks.stores.sharing import fetch_file
 from tasks.stores.warehouse import Warehouse
 
 NIGHT = "2013-10-15T03:00Z"
@@ -102,3 +106,28 @@ def test_a_csv_is_written_where_it_is_wanted_and_never_left_to_grow_old(warehous
     assert written["ds"].dt.tz is not None, "the zone is part of each time"
     export_latest(warehouse)
     assert not path.exists()
+
+
+def test_all_of_it_works_in_an_object_store_too(anywhere, publish_small):
+    for token in (1, 2):
+        publish_small(anywhere, NIGHT, token=token, run_id=f"run-{token}")
+    export_latest(anywhere, csv=True)
+    assert pd.read_csv(fetch_file(anywhere, anywhere.exports / "latest.csv")).shape[0] == 48
+    export_latest(anywhere)
+    names = ("nightcast_reader.py", "latest.parquet", "latest.csv")
+    there = [fetch_file(anywhere, anywhere.exports / name).exists() for name in names]
+    assert there == [True, True, False]
+    assert fetch_file(anywhere, anywhere.root / "forecasts.delta" / GUARD).exists()
+
+    second, first = batch_history(anywhere)
+    assert [second.is_kept, first.is_kept] == [True, True]
+    assert read_batch(anywhere, version=first.version)["run_id"][0].as_py() == "run-1"
+    reader = Forecasts(str(anywhere.forecasts))
+    assert reader.latest().to_pylist() == read_batch(anywhere).to_pylist()
+    step = pd.Timestamp(NIGHT) + pd.Timedelta("1h")
+    assert reader.said_for(step)["mean"].equals(said_for(anywhere, step)["mean"])
+    open_table(forecasts_table(anywhere)).vacuum(0, enforce_retention_duration=False, dry_run=False)
+    assert [change.is_kept for change in batch_history(anywhere)] == [True, False]
+    before = Forecasts(str(anywhere.forecasts), version=first.version)
+    with pytest.raises(ReaderError, match=f"Version {first.version} of .* is gone"):
+        before.latest()
