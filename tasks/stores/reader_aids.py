@@ -30,19 +30,20 @@ HELPER = "nightcast_reader.py"
 
 
 def put_reader_aids(warehouse: Warehouse) -> None:
-    """Put both where they are missing or of another Nightcast.
+    """Put the guard, and the reader where it is missing or of another Nightcast.
 
     Raises:
         OSError: If a file cannot be written.
         StorageError: If the object store cannot be written.
     """
+    # Written anew each time, because a vacuum removes what no version names once it is old.
+    _put(warehouse, warehouse.root / "forecasts.delta" / GUARD, EXPLANATION)
     source = Path(nightcast_reader.__file__).read_text(encoding="utf-8")
-    _keep(warehouse, warehouse.root / "forecasts.delta" / GUARD, EXPLANATION)
-    _keep(warehouse, warehouse.exports / HELPER, source)
+    there = fetch_file(warehouse, warehouse.exports / HELPER)
+    if not there.exists() or there.read_text(encoding="utf-8") != source:
+        _put(warehouse, there, source)
 
 
-def _keep(warehouse: Warehouse, path: Path, text: str) -> None:
-    there = fetch_file(warehouse, path)
-    if not there.exists() or there.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-        share_file(warehouse, path)
+def _put(warehouse: Warehouse, path: Path, text: str) -> None:
+    write_text(path, text)
+    share_file(warehouse, path)

@@ -80,11 +80,13 @@ def test_what_upkeep_or_a_person_removed_is_put_back_with_the_next_export(wareho
     assert "class Forecasts" in (warehouse.exports / "nightcast_reader.py").read_text()
 
 
-def test_what_is_right_already_is_not_written_again(warehouse):
-    helper = warehouse.exports / "nightcast_reader.py"
-    os.utime(helper, (1, 1))
+def test_the_guard_never_grows_old_enough_for_a_vacuum_and_the_helper_may(warehouse):
+    helper, guard = warehouse.exports / "nightcast_reader.py", warehouse.forecasts / GUARD
+    for path in (helper, guard):
+        os.utime(path, (1, 1))
     put_reader_aids(warehouse)
     assert helper.stat().st_mtime == 1
+    assert guard.stat().st_mtime > 1
 
 
 def test_the_helper_in_the_warehouse_reads_it(warehouse):
