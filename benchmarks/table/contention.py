@@ -52,7 +52,9 @@ def _contend(warehouse: Warehouse, place: str, batches: int) -> list[Figure]:
         Figure(f"duplicates, {place}", everything - keys, "", 0),
         Figure(f"acknowledged and not in the history, {place}", len({*done} - {*history}), "", 0),
         Figure(f"later attempts overwritten by older ones, {place}", stale, "", 0),
-        Figure(f"newest attempt is not the batch, {place}", token_of(rows) != max(done), "", 0),
+        Figure(
+            f"newest attempt is not the batch, {place}", int(token_of(rows) != max(done)), "", 0
+        ),
         Figure(f"bad reads of {sight.reads} beside them, {place}", sight.bad, "", 0),
     ]
 

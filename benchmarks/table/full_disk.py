@@ -69,7 +69,7 @@ def _fill(disk: Path, attempts: int) -> list[Figure]:
         Figure(f"attempts that the full disk stopped, of {attempts}", failures),
         Figure("bad reads or lost batches after them", bad, "", 0),
         Figure("of them not told in one sentence", unclear, "", 0),
-        Figure("not healed by making room and publishing again", not healed, "", 0),
+        Figure("not healed by making room and publishing again", int(not healed), "", 0),
     ]
 
 

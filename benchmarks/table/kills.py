@@ -62,8 +62,8 @@ def _kill(warehouse: Warehouse, place: str, kills: int) -> list[Figure]:
             rows = read_batch(warehouse)
             count.bad += not is_whole(rows)
             count.lost += token_of(rows) < newest
-            if number % 50 == 49:
-                tell(f"{number + 1} kills {place}, {count.acknowledged} batches acknowledged")
+            if number % 20 == 19:
+                tell(f"{number + 1} kills {place}: {count}")
     (told,) = seen
     return [
         Figure(f"kill -9, {place}", kills - count.unkilled),
