@@ -386,11 +386,22 @@ class Retention(Part):
         versions: Newest of the other model versions that are kept.
         snapshots: Newest of the other snapshots that are kept.
         runs: Newest nights whose record, report and validation result are kept.
+        history_days: Days for which rows that were replaced can still be read.
     """
 
     versions: int = Field(default=20, ge=0, le=MANY)
     snapshots: int = Field(default=14, ge=0, le=MANY)
     runs: int = Field(default=400, ge=1, le=MANY)
+    history_days: int = Field(default=30, le=MANY)
+
+    @field_validator("history_days")
+    @classmethod
+    def _readers_find_their_files(cls, days: int) -> int:
+        if days < 7:
+            raise ValueError(
+                "expected at least 7, because a reader may still hold a list of files from before"
+            )
+        return days
 
 
 class Exports(Part):

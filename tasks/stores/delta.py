@@ -1,4 +1,4 @@
-"""The one place that commits to the tables of a warehouse.
+"""The one place that commits rows to the tables of a warehouse.
 
 A commit replaces, all at once, the rows that a `Where` names. There is no append: what runs twice
 writes over what it wrote before, and a reader sees the old rows or the new ones, never a mixture.
@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -36,11 +36,14 @@ if TYPE_CHECKING:
 ATTEMPTS = 12
 ROOM = 1 << 20  # bytes that a commit takes beside its rows
 ROWS_OF_A_GROUP = 1 << 17  # rows are sorted by the key, so a reader of few series skips groups
+LOG_RETENTION = "delta.logRetentionDuration"
+FILE_RETENTION = "delta.deletedFileRetentionDuration"
 SETTINGS: dict[str, str | None] = {
     # Between checkpoints every commit is slower than the one before.
     "delta.checkpointInterval": "20",
-    "delta.logRetentionDuration": "interval 30 days",
-    "delta.deletedFileRetentionDuration": "interval 7 days",
+    # As retention.history_days says by default; `nightcast maintain` sets what a spec says.
+    LOG_RETENTION: "interval 30 days",
+    FILE_RETENTION: "interval 30 days",
 }
 
 
@@ -176,8 +179,8 @@ def replace_rows(table: Table, rows: pa.Table, *, where: Where, commit: Commit) 
         version = try_replace(ensure_table(table), table, rows, where=where, commit=commit)
         if version is not None:
             return version
-        _wait(attempt)
-    raise _overtaken(table)
+        wait(attempt)
+    raise overtaken(table)
 
 
 def try_replace(
@@ -219,6 +222,51 @@ def try_replace(
         return _make_durable(opened, table, commit_id)
 
 
+def try_rewrite(
+    opened: "DeltaTable",
+    table: Table,
+    rows: pa.Table,
+    *,
+    where: Where | None = None,
+    commit: Commit,
+    schema_mode: Literal["overwrite"] | None = None,
+) -> bool:
+    """Put rows that were read into other files, unless anybody has committed since.
+
+    Args:
+        opened: The snapshot that the rows were read from.
+        table: Which table.
+        rows: All that `where` names.
+        where: As in `replace_rows`; None for the whole table.
+        commit: Who commits.
+        schema_mode: `overwrite` where the rows have another schema than the table.
+
+    Returns:
+        Whether it was done.
+    """
+    from deltalake import write_deltalake
+    from deltalake.exceptions import CommitFailedError
+
+    commit_id = uuid4().hex
+    with storage_trouble("write", table.path):
+        _refuse_full_disk(table, rows)
+        try:
+            write_deltalake(
+                opened,
+                rows,
+                mode="overwrite",
+                predicate=None if where is None else predicate(where),
+                schema_mode=schema_mode,
+                writer_properties=_layout(),
+                # A repeated attempt would put these rows in the place of those written meanwhile.
+                commit_properties=_properties(commit, commit_id, [], retries=0),
+            )
+        except CommitFailedError:
+            return False
+        _make_durable(opened, table, commit_id)
+    return True
+
+
 def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
     """Remove the rows that `where` names; nothing happens where there are none.
 
@@ -230,8 +278,8 @@ def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
         opened = open_table(table)
         if opened is None or _try_delete(_up_to_date(table, opened), table, where, commit):
             return
-        _wait(attempt)
-    raise _overtaken(table)
+        wait(attempt)
+    raise overtaken(table)
 
 
 def _refuse_full_disk(table: Table, rows: pa.Table) -> None:
@@ -290,35 +338,18 @@ def _up_to_date(table: Table, opened: "DeltaTable") -> "DeltaTable":
         if schema_version(table, opened) == table.version:
             return opened
         if not _try_migrate(table, opened):
-            _wait(attempt)
+            wait(attempt)
         opened = open_table(table) or opened
-    raise _overtaken(table)
+    raise overtaken(table)
 
 
 def _try_migrate(table: Table, opened: "DeltaTable") -> bool:
     """Rewrite a table in the present version, unless anybody has committed since it was opened."""
-    from deltalake import write_deltalake
-    from deltalake.exceptions import CommitFailedError
-
     version = schema_version(table, opened)
-    commit = Commit(run_id=f"migration {version} to {table.version}")
-    commit_id = uuid4().hex
-    with storage_trouble("write", table.path):
+    with storage_trouble("read", table.path):
         rows = as_present(table, opened, opened.to_pyarrow_table())
-        try:
-            write_deltalake(
-                opened,
-                rows,
-                mode="overwrite",
-                schema_mode="overwrite",
-                writer_properties=_layout(),
-                # A repeated attempt would put these rows in the place of those written meanwhile.
-                commit_properties=_properties(commit, commit_id, [], retries=0),
-            )
-        except CommitFailedError:
-            return False
-        _make_durable(opened, table, commit_id)
-    return True
+    commit = Commit(run_id=f"migration {version} to {table.version}")
+    return try_rewrite(opened, table, rows, commit=commit, schema_mode="overwrite")
 
 
 def _layout() -> "WriterProperties":
@@ -381,11 +412,13 @@ def _try_delete(opened: "DeltaTable", table: Table, where: Where, commit: Commit
         return True
 
 
-def _wait(attempt: int) -> None:
+def wait(attempt: int) -> None:
+    """Let others finish; longer after each attempt, and never all for the same time."""
     time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
 
 
-def _overtaken(table: Table) -> ConflictError:
+def overtaken(table: Table) -> ConflictError:
+    """What to raise when every attempt found that others had committed meanwhile."""
     return ConflictError(
         f"{table.name}: other runs kept writing the same rows, {ATTEMPTS} attempts failed; "
         "run again when they are done."

@@ -167,6 +167,7 @@ def forecasts_table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Tab
         forecasts.KEY,
         forecasts.PARTITION_BY,
         forecasts.MIGRATIONS,
+        apart=(CUTOFF,),
     )
 
 
@@ -224,7 +225,7 @@ def _batch(cutoff: pd.Timestamp) -> dict[str, Value]:
 def _cutoffs(opened: "DeltaTable") -> list[pd.Timestamp]:
     files = pa.table(opened.get_add_actions(flatten=True))
     lowest, highest = files[f"min.{CUTOFF}"], files[f"max.{CUTOFF}"]
-    # Every commit writes files of one cutoff; only a compaction by hand mixes them.
+    # Every commit writes files of one cutoff; a migration, or a compaction by hand, mixes them.
     if not pc.all(pc.equal(lowest, highest), skip_nulls=False).as_py():
         lowest = opened.to_pyarrow_table(columns=[CUTOFF])[CUTOFF]
     return sorted(pd.Timestamp(cutoff) for cutoff in lowest.unique().to_pylist())

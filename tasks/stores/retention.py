@@ -9,8 +9,7 @@ the other files for whole. The folders of this machine, its cache, follow what i
 """
 
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -19,15 +18,14 @@ import pandas as pd
 
 from data_contracts.spec import Retention
 from tasks.stores.forecasts import published_versions
+from tasks.stores.leftovers import UNTOUCHED, age_of, delete, leftovers
 from tasks.stores.objects import ObjectStore
 from tasks.stores.records import settled
 from tasks.stores.registry import ModelVersion, champion_history, mark_removed, versions
 from tasks.stores.sharing import MANIFEST
 from tasks.stores.warehouse import Warehouse
 
-UNTOUCHED = pd.Timedelta(days=1)  # whatever is younger may be in use
-OWED = pd.Timedelta(days=28)  # that a version may wait for its verdict
-LEFTOVERS = (".tmp-*", ".damaged-*")
+OWED = pd.Timedelta(days=28)  # that a version may wait for its verdict, or for its row
 
 
 class Removed(NamedTuple):
@@ -52,10 +50,29 @@ class Removed(NamedTuple):
         return f"Removed, as retention says: {told}." if told else ""
 
 
+class Unneeded(NamedTuple):
+    """What nothing needs.
+
+    Attributes:
+        versions: Those whose row is to say that their files are gone.
+        models: Names of their folders, of those of versions whose row says so already, and of
+            those that have never got a row.
+        snapshots: Names of folders of panels.
+        runs: Names of folders of nights.
+        leftovers: What killed runs left behind, and copies of what is gone from the store.
+    """
+
+    versions: tuple[ModelVersion, ...] = ()
+    models: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    leftovers: tuple[Path, ...] = ()
+
+
 def clear_out(
     warehouse: Warehouse, keep: Retention, *, now: pd.Timestamp, named: str = ""
 ) -> Removed:
-    """Remove versions, snapshots and nights beyond those that are kept, and leftovers of crashes.
+    """Remove what `unneeded` finds.
 
     Args:
         warehouse: Where.
@@ -66,25 +83,62 @@ def clear_out(
     Raises:
         StorageError: If a table cannot be read or written; what was not removed yet stays.
     """
-    _sweep(warehouse, now)
+    return remove(warehouse, unneeded(warehouse, keep, now=now, named=named), now=now)
+
+
+def unneeded(
+    warehouse: Warehouse, keep: Retention, *, now: pd.Timestamp, named: str = ""
+) -> Unneeded:
+    """Find versions, snapshots and nights beyond those that are kept, and leftovers of crashes.
+
+    Nothing is changed.
+
+    Args:
+        warehouse: Where.
+        keep: How many of those that nothing needs.
+        now: The real instant.
+        named: A version that the spec starts its trainings from.
+
+    Raises:
+        StorageError: If a table cannot be read.
+    """
     known = versions(warehouse)
-    gone = _unneeded(warehouse, known, keep.versions, now=now, named=named)
-    for version in gone:
-        mark_removed(warehouse, version, now)
+    gone = _idle(warehouse, known, keep.versions, now=now, named=named)
     marked = [each for each in known if each.removed_at is not None]
-    ages = _ages(warehouse, warehouse.models, now)
-    for version in (*gone, *marked):
-        _remove(warehouse, warehouse.models / version.model_version, ages)
     names = {version.model_version for version in (*gone, *marked)}
     needed = {each.snapshot for each in known if each.model_version not in names}
-    return Removed(
-        versions=tuple(version.model_version for version in gone),
-        snapshots=_remove_oldest(warehouse, warehouse.snapshots, keep.snapshots, needed, now=now),
-        runs=_remove_oldest(warehouse, warehouse.runs, keep.runs, set(), now=now),
+    folders = _ages(warehouse, warehouse.models, now)
+    idle = {name: age for name, age in folders.items() if name in names}
+    return Unneeded(
+        versions=tuple(gone),
+        models=(*_oldest(idle, 0), *_unregistered(warehouse, known, folders)),
+        snapshots=_oldest(_ages(warehouse, warehouse.snapshots, now), keep.snapshots, needed),
+        runs=_oldest(_ages(warehouse, warehouse.runs, now), keep.runs),
+        leftovers=(*leftovers(warehouse, now), *_copies(warehouse, now)),
     )
 
 
-def _unneeded(
+def remove(warehouse: Warehouse, what: Unneeded, *, now: pd.Timestamp) -> Removed:
+    """Remove what was found; what another run removes meanwhile is not counted.
+
+    Raises:
+        StorageError: If the registry cannot be written; what was not removed yet stays.
+    """
+    for path in what.leftovers:
+        delete(path)
+    for version in what.versions:
+        mark_removed(warehouse, version, now)
+    for name in what.models:
+        _remove(warehouse, warehouse.models / name)
+    snapshots, runs = warehouse.snapshots, warehouse.runs
+    return Removed(
+        versions=tuple(version.model_version for version in what.versions),
+        snapshots=tuple(name for name in what.snapshots if _remove(warehouse, snapshots / name)),
+        runs=tuple(name for name in what.runs if _remove(warehouse, runs / name)),
+    )
+
+
+def _idle(
     warehouse: Warehouse, known: list[ModelVersion], keep: int, *, now: pd.Timestamp, named: str
 ) -> list[ModelVersion]:
     """Versions that may go: judged, never in service or published, no start of any that stays."""
@@ -118,24 +172,51 @@ def _starts(known: dict[str, ModelVersion], old: set[str]) -> set[str]:
     return starts
 
 
-def _remove_oldest(
-    warehouse: Warehouse, folder: Path, keep: int, needed: set[str], *, now: pd.Timestamp
+def _unregistered(
+    warehouse: Warehouse, known: list[ModelVersion], folders: Mapping[str, pd.Timedelta]
+) -> list[str]:
+    """Folders of versions whose run died before it wrote their row.
+
+    The same night run again takes such a folder for its own. Where no version is known at all the
+    registry itself is missing, and nothing can be told.
+    """
+    if not known:
+        return []
+    names = {version.model_version for version in known}
+    old = {name for name, age in folders.items() if name not in names and age >= OWED}
+    return sorted(old - published_versions(warehouse, old))
+
+
+def _oldest(
+    folders: Mapping[str, pd.Timedelta], keep: int, needed: Collection[str] = ()
 ) -> tuple[str, ...]:
-    """Remove folders beyond the newest ones; names of those that are gone."""
-    ages = _ages(warehouse, folder, now)
-    there = sorted((age, name) for name, age in ages.items() if name not in needed)
-    return tuple(name for _, name in there[keep:] if _remove(warehouse, folder / name, ages))
+    """Folders beyond the newest ones, without those that are needed or may be in use."""
+    newest_first = sorted((age, name) for name, age in folders.items() if name not in needed)
+    return tuple(name for age, name in newest_first[keep:] if age >= UNTOUCHED)
 
 
 def _ages(warehouse: Warehouse, folder: Path, now: pd.Timestamp) -> dict[str, pd.Timedelta]:
     """How long ago each of the folders in a folder was last written to, by its name."""
     if warehouse.store is None:
-        return {path.name: _age(path, now) for path in _entries(folder)}
+        return {path.name: age_of(path, now) for path in _entries(folder)}
     ages: dict[str, pd.Timedelta] = {}
     for name, entry in warehouse.store.entries(folder.name).items():
         inside = name.split("/")[1]
         ages[inside] = min(ages.get(inside, now - entry.put_at), now - entry.put_at)
     return ages
+
+
+def _copies(warehouse: Warehouse, now: pd.Timestamp) -> list[Path]:
+    """Folders of this machine that are gone from the store."""
+    if warehouse.store is None:
+        return []
+    return [
+        path
+        for folder in (warehouse.models, warehouse.snapshots, warehouse.runs)
+        for there in [_ages(warehouse, folder, now)]
+        for path in _entries(folder)
+        if path.name not in there and age_of(path, now) >= UNTOUCHED
+    ]
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -144,17 +225,8 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
 
 
-def _age(path: Path, now: pd.Timestamp) -> pd.Timedelta:
-    try:
-        return now - pd.Timestamp(path.stat().st_mtime, unit="s", tz="UTC")
-    except FileNotFoundError:  # another run has removed it
-        return pd.Timedelta(0)
-
-
-def _remove(warehouse: Warehouse, path: Path, ages: Mapping[str, pd.Timedelta]) -> bool:
-    """Remove a folder that is old enough; whether it was there."""
-    if ages.get(path.name, pd.Timedelta(0)) < UNTOUCHED:
-        return False
+def _remove(warehouse: Warehouse, path: Path) -> bool:
+    """Remove a folder; whether it was there."""
     if warehouse.store is not None:
         _remove_objects(warehouse.store, f"{path.parent.name}/{path.name}")
     return _remove_files(path) or warehouse.store is not None
@@ -174,19 +246,6 @@ def _remove_files(path: Path) -> bool:
         return False
     shutil.rmtree(aside, ignore_errors=True)
     return True
-
-
-def _sweep(warehouse: Warehouse, now: pd.Timestamp) -> None:
-    """Delete what runs that were killed have left, and copies of what is gone from the store."""
-    for folder in (warehouse.models, warehouse.snapshots, warehouse.runs):
-        left = [path for pattern in LEFTOVERS for path in folder.glob(pattern)]
-        if warehouse.store is not None:
-            there = _ages(warehouse, folder, now)
-            left += [path for path in _entries(folder) if path.name not in there]
-        for path in left:
-            if _age(path, now) >= UNTOUCHED:
-                with suppress(FileNotFoundError):
-                    shutil.rmtree(path)
 
 
 def _named(what: str, names: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from data_contracts.errors import ContractError
 from data_contracts.versions import FIELD, Migration
 
 Value = str | int | date | pd.Timestamp
-Where = Mapping[str, Value | Sequence[str]]
+Where = Mapping[str, Value | Sequence[Value]]
 
 
 class TableContract(Protocol):
@@ -36,6 +36,7 @@ class Table:
         key: Columns that together name one row; none of them may be null.
         partition_by: Columns that name the folder of a file.
         migrations: What turns the rows of each version into those of the next, from version 1 on.
+        apart: Columns of which no file may hold two values, because files are told by them.
     """
 
     path: Path | str
@@ -43,6 +44,7 @@ class Table:
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: Path | str, contract: TableContract) -> "Table":
@@ -171,7 +173,7 @@ def in_order(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
     return rows.sort_by([(name, "ascending") for name in key])
 
 
-def _accepted(values: Value | Sequence[str]) -> list[Any]:
+def _accepted(values: Value | Sequence[Value]) -> list[Any]:
     accepted = [values] if isinstance(values, str | int | date) else list(values)
     if not accepted:
         raise ValueError("A commit names the rows that it replaces, got an empty list of values.")
