@@ -242,6 +242,23 @@ def report(
     show_report(spec, cutoff, as_json=as_json)
 
 
+@app.command()
+@_one_sentence
+def maintain(
+    spec: SpecPath,
+    *,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; without this, nothing is changed.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what upkeep the warehouse needs: merge, vacuum, remove what nothing needs; do it."""
+    from flows.commands.maintain import show_maintenance
+
+    show_maintenance(spec, apply=apply, as_json=as_json)
+
+
 def main() -> None:
     """Entry point of the console script."""
     try:

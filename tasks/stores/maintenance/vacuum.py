@@ -7,8 +7,8 @@ slow writer may be about to commit it.
 
 from typing import TYPE_CHECKING
 
-from tasks.stores.delta import open_table, storage_trouble
-from tasks.stores.maintenance.listing import Listing
+from tasks.stores.delta import ATTEMPTS, open_table, overtaken, storage_trouble, wait
+from tasks.stores.maintenance.listing import Listing, list_files
 from tasks.stores.maintenance.signature import signed
 from tasks.stores.table import Table
 
@@ -39,14 +39,27 @@ def vacuum(table: Table, history_days: int) -> None:
     The library refuses where the table itself asks for more than `history_days`.
 
     Raises:
+        ConflictError: If other runs kept changing the table.
         StorageError: If a file cannot be deleted.
     """
-    opened = open_table(table)
-    if opened is not None:
+    from deltalake.exceptions import CommitFailedError
+
+    for attempt in range(ATTEMPTS):
+        opened = open_table(table)
+        if opened is None or not stale_files(opened, list_files(table), history_days):
+            return
         with storage_trouble("write", table.path):
-            opened.vacuum(
-                retention_hours=24 * history_days,
-                dry_run=False,
-                full=True,
-                commit_properties=signed(f"no version of the last {history_days} days needs them"),
-            )
+            try:
+                opened.vacuum(
+                    retention_hours=24 * history_days,
+                    dry_run=False,
+                    full=True,
+                    commit_properties=signed(
+                        f"no version of the last {history_days} days needs them"
+                    ),
+                )
+            except CommitFailedError:  # of what it says of itself; what was deleted is deleted
+                wait(attempt)
+                continue
+        return
+    raise overtaken(table)

@@ -23,7 +23,7 @@ from tasks.stores.registry import (
     store_model,
     versions,
 )
-from tasks.stores.retention import Removed, clear_out
+from tasks.stores.retention import Removed, Unneeded, clear_out, unneeded
 from tasks.stores.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[3]
@@ -195,6 +195,45 @@ def test_what_killed_runs_left_behind_goes_after_a_day(warehouse):
     clear_out(warehouse, ONLY_NEEDED, now=NOW)
 
     assert [path.name for path in leftovers if path.exists()] == [".tmp-new"] * 3
+
+
+def test_the_folder_of_a_version_that_never_got_a_row_goes_after_four_weeks(warehouse):
+    known = stored(warehouse, 1, days=0)
+    published(warehouse, "published")
+    for name, days in {"died": 29, "young": 27, "published": 29}.items():
+        save(warehouse.models / name)
+        aged(warehouse.models / name, days)
+
+    clear_out(warehouse, ONLY_NEEDED, now=NOW)
+
+    assert kept(warehouse) == {known, "young", "published"}
+
+
+def test_without_a_registry_no_version_is_taken_for_unneeded(warehouse):
+    warehouse.models.mkdir(parents=True)
+    save(warehouse.models / "unknown")
+    aged(warehouse.models / "unknown", 99)
+
+    clear_out(warehouse, ONLY_NEEDED, now=NOW)
+
+    assert kept(warehouse) == {"unknown"}
+
+
+def test_what_is_found_is_what_is_removed_and_finding_changes_nothing(warehouse):
+    names = [stored(warehouse, seed, days=9 - seed) for seed in range(3)]
+    for folder in (warehouse.snapshots / "one", warehouse.runs / "two", warehouse.runs / ".tmp-0"):
+        folder.mkdir(parents=True)
+        aged(folder, 3)
+    keep = Retention(versions=2, snapshots=0, runs=1)
+
+    found = unneeded(warehouse, keep, now=NOW)
+
+    assert kept(warehouse) == set(names)
+    assert find_version(warehouse, names[0]).removed_at is None
+    assert [version.model_version for version in found.versions] == names[:1]
+    assert found[1:] == ((names[0],), ("one",), (), (warehouse.runs / ".tmp-0",))
+    assert clear_out(warehouse, keep, now=NOW) == Removed((names[0],), ("one",), ())
+    assert unneeded(warehouse, keep, now=NOW) == Unneeded()
 
 
 def test_an_empty_warehouse_has_nothing_to_remove(warehouse):
