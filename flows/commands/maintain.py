@@ -48,7 +48,10 @@ def _answer(spec: Spec, done: Maintenance, *, applied: bool) -> dict[str, Any]:
         "applied": applied,
         "history_days": spec.retention.history_days,
         "tables": [
-            asdict(table) | {"work": asdict(done.work[table.table])} for table in done.tables
+            asdict(table)
+            | {"readable_since": table.readable_since and table.readable_since.isoformat()}
+            | {"work": asdict(done.work[table.table])}
+            for table in done.tables
         ],
         "folders": asdict(done.folders),
         "bytes": done.bytes,
@@ -82,7 +85,7 @@ def _state(tables: tuple[Condition, ...]) -> Table:
     shown_tables.add_column("table")
     for name in ("rows", "files", "MB", "MB of history", "version"):
         shown_tables.add_column(name, justify="right")
-    shown_tables.add_column("readable from", no_wrap=True)
+    shown_tables.add_column("readable from (UTC)", no_wrap=True)
     for table in tables:
         since = "" if table.readable_since is None else f", {table.readable_since:%Y-%m-%d %H:%M}"
         shown_tables.add_row(

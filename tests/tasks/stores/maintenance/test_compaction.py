@@ -164,3 +164,11 @@ def test_where_others_never_stop_committing_it_gives_up_in_one_sentence(filled, 
 
     with pytest.raises(ConflictError, match="losses: other runs kept writing the same rows"):
         compact(filled)
+
+
+def test_the_compaction_of_the_library_still_doubles_rows_where_two_run_at_once(filled):
+    one, other = DeltaTable(filled.path), DeltaTable(filled.path)
+    for opened in (one, other):
+        opened.optimize.compact()
+
+    assert read_table(filled).num_rows == 9, "five are right: it has been mended, so use it"
