@@ -13,6 +13,8 @@ import pandas as pd
 from data_contracts.errors import NightcastError, RefusedError
 from data_contracts.spec import Spec
 from tasks.progress import stage
+from tasks.stores.delta import storage_trouble
+from tasks.stores.files import sizes
 from tasks.stores.maintenance.condition import Condition, Work, examine, look_after
 from tasks.stores.retention import Unneeded, remove, unneeded
 from tasks.stores.tables import tables_of
@@ -77,7 +79,7 @@ def survey(spec: Spec, *, now: pd.Timestamp) -> Maintenance:
     warehouse = warehouse_of(spec)
     trouble: list[str] = []
     tables, folders = _examined(spec, warehouse, now, trouble), Folders()
-    with stage("find what nothing needs"), _told(trouble):
+    with stage("find what nothing needs"), _told(trouble), storage_trouble("read", warehouse.root):
         folders = _folders(warehouse, _unneeded(spec, warehouse, now))
     if not tables and not trouble:
         raise RefusedError(
@@ -110,10 +112,12 @@ def maintain(spec: Spec, *, now: pd.Timestamp) -> Maintenance:
         if due.get(table.name):
             with stage(f"look after {table.name}"), _told(trouble):
                 work[table.name] = look_after(table, history_days=days, now=now)
-    with stage("remove what nothing needs"), _told(trouble):
+    writing = storage_trouble("write", warehouse.root)
+    with stage("remove what nothing needs"), _told(trouble), writing:
         found = _unneeded(spec, warehouse, now)
-        folders = _folders(warehouse, found)
+        going = _folders(warehouse, found)
         remove(warehouse, found, now=now)
+        folders = going
     tables = _examined(spec, warehouse, now, trouble)
     return Maintenance(tables, work, folders, tuple(dict.fromkeys(trouble)))
 
@@ -155,9 +159,10 @@ def _folders(warehouse: Warehouse, found: Unneeded) -> Folders:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    """Bytes of a file, or of all files in a folder; none where another run has removed it."""
+    if path.is_dir():
+        return sum(size for _, size in sizes(path))
+    return path.stat().st_size if path.exists() else 0
 
 
 @contextmanager

@@ -37,8 +37,8 @@ def show_maintenance(spec_path: Path, *, apply: bool, as_json: bool) -> None:
     if done.trouble:
         for sentence in done.trouble:
             ERR.print(f"[red]trouble[/] {shown(sentence)}", soft_wrap=True)
-        parts = count(len(done.trouble), "part")
-        raise StorageError(f"{parts} of the warehouse could not be looked after; the others were.")
+        parts, work = count(len(done.trouble), "part"), "looked after" if apply else "examined"
+        raise StorageError(f"{parts} of the warehouse could not be {work}; the others were.")
 
 
 def _answer(spec: Spec, done: Maintenance, *, applied: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -44,7 +44,21 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sizes(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Every file below a folder, and its bytes; what others remove meanwhile is left out."""
+    for place, _, names in os.walk(folder, onerror=_unless_gone):
+        for name in names:
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
+                yield path, path.stat().st_size
+
+
 def sha256(path: Path) -> str:
     """Hex digest of the content of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -134,6 +135,19 @@ def test_nothing_is_taken_for_unneeded_where_it_cannot_be_told_what_is_needed(sp
     assert done.folders == Folders()
     assert (warehouse.snapshots / "5ca1ab1e").exists()
     assert len(done.trouble) == 1
+
+
+def test_a_folder_that_may_not_be_removed_is_told(spec, warehouse, monkeypatch):
+    def forbidden(path, target):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "rename", forbidden)
+    done = maintain(spec, now=NOW)
+
+    (trouble,) = done.trouble
+    assert trouble.startswith(f"Cannot write {warehouse.root}: Permission denied; expected")
+    assert done.folders == Folders()
+    assert done.work["decisions"].small_files == 3
 
 
 @pytest.mark.parametrize("work", [survey, maintain])

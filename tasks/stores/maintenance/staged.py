@@ -4,15 +4,13 @@ Such a file has a name that no reader takes for a file with rows, and that no va
 object store knows none: there a file appears when it is whole.
 """
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from tasks.stores.delta import storage_trouble
+from tasks.stores.files import sizes
 from tasks.stores.leftovers import UNTOUCHED, age_of
 from tasks.stores.table import Table
 
@@ -30,7 +28,7 @@ def staged_files(table: Table, now: pd.Timestamp) -> dict[Path, int]:
     with storage_trouble("read", table.folder):
         return {
             path: size
-            for path, size in _sizes(table.folder)
+            for path, size in sizes(table.folder)
             if STAGED.fullmatch(path.name) and age_of(path, now) >= UNTOUCHED
         }
 
@@ -46,17 +44,3 @@ def remove_staged(table: Table, now: pd.Timestamp) -> dict[Path, int]:
         for path in found:
             path.unlink(missing_ok=True)
     return found
-
-
-def _sizes(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Every file below a folder; those that another run removes meanwhile are left out."""
-    for place, _, names in os.walk(folder, onerror=_unless_gone):
-        for name in names:
-            with suppress(FileNotFoundError):
-                path = Path(place, name)
-                yield path, path.stat().st_size
-
-
-def _unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.stores.files import sha256, whole, write_text
+from tasks.stores.files import sha256, sizes, whole, write_text
 
 
 def test_a_file_appears_whole_and_its_folders_with_it(tmp_path):
@@ -45,3 +45,15 @@ def test_writers_of_one_file_do_not_write_into_each_other(tmp_path):
 def test_the_digest_is_that_of_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"weights" * 100_000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"weights" * 100_000).hexdigest()
+
+
+def test_the_sizes_of_all_files_below_a_folder_are_known_but_not_of_those_that_vanish(tmp_path):
+    for name, text in {"a/b/one": "1", "a/two": "22", "gone": ""}.items():
+        write_text(tmp_path / name, text)
+    found = sizes(tmp_path)
+    first = next(found)
+    (tmp_path / "a/two").unlink()
+
+    assert first == (tmp_path / "gone", 0)
+    assert list(found) == [(tmp_path / "a/b/one", 1)]
+    assert list(sizes(tmp_path / "none")) == []
