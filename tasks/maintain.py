@@ -13,11 +13,11 @@ import pandas as pd
 from data_contracts.errors import NightcastError, RefusedError
 from data_contracts.spec import Spec
 from tasks.progress import stage
-from tasks.stores.delta import storage_trouble
 from tasks.stores.files import sizes
 from tasks.stores.maintenance.condition import Condition, Work, examine, look_after
 from tasks.stores.retention import Unneeded, remove, unneeded
 from tasks.stores.tables import tables_of
+from tasks.stores.trouble import storage_trouble
 from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
 
 
@@ -79,11 +79,11 @@ def survey(spec: Spec, *, now: pd.Timestamp) -> Maintenance:
     warehouse = warehouse_of(spec)
     trouble: list[str] = []
     tables, folders = _examined(spec, warehouse, now, trouble), Folders()
-    with stage("find what nothing needs"), _told(trouble), storage_trouble("read", warehouse.root):
+    with stage("find what nothing needs"), _told(trouble), storage_trouble("read", warehouse.place):
         folders = _folders(warehouse, _unneeded(spec, warehouse, now))
     if not tables and not trouble:
         raise RefusedError(
-            f"There is no warehouse in {warehouse.root} yet; `nightcast run` makes one."
+            f"There is no warehouse in {warehouse.place} yet; `nightcast run` makes one."
         )
     work = {table.table: table.work for table in tables}
     return Maintenance(tables, work, folders, tuple(trouble))
@@ -112,7 +112,7 @@ def maintain(spec: Spec, *, now: pd.Timestamp) -> Maintenance:
         if due.get(table.name):
             with stage(f"look after {table.name}"), _told(trouble):
                 work[table.name] = look_after(table, history_days=days, now=now)
-    writing = storage_trouble("write", warehouse.root)
+    writing = storage_trouble("write", warehouse.place)
     with stage("remove what nothing needs"), _told(trouble), writing:
         found = _unneeded(spec, warehouse, now)
         going = _folders(warehouse, found)
@@ -154,12 +154,15 @@ def _folders(warehouse: Warehouse, found: Unneeded) -> Folders:
         snapshots=found.snapshots,
         runs=found.runs,
         leftovers=tuple(str(path.relative_to(warehouse.root)) for path in found.leftovers),
-        bytes=sum(map(_size, places)),
+        bytes=sum(_size(warehouse, path) for path in places),
     )
 
 
-def _size(path: Path) -> int:
+def _size(warehouse: Warehouse, path: Path) -> int:
     """Bytes of a file, or of all files in a folder; none where another run has removed it."""
+    if warehouse.store is not None and path.name[0] != ".":
+        entries = warehouse.store.entries(f"{path.parent.name}/{path.name}")
+        return sum(entry.size for entry in entries.values())
     if path.is_dir():
         return sum(size for _, size in sizes(path))
     return path.stat().st_size if path.exists() else 0

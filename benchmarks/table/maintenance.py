@@ -27,8 +27,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from benchmarks import report
-from benchmarks.publish import batch, seconds
 from benchmarks.report import Figure
+from benchmarks.table.batches import batch
 from data_contracts import evaluations
 from data_contracts.errors import NightcastError
 from data_contracts.forecasts import INSTANT
@@ -36,8 +36,9 @@ from data_contracts.night import Decision
 from data_contracts.spec import DECILES, Spec, parse_spec
 from tasks.maintain import maintain, survey
 from tasks.progress import REPORTER, Step
-from tasks.stores.delta import LOG, read_table
+from tasks.stores.delta import read_table
 from tasks.stores.forecasts import publish_batch, read_batch
+from tasks.stores.log import LOG
 from tasks.stores.records import (
     Occasion,
     decisions_table,
@@ -161,7 +162,7 @@ def _num_files(place: Place) -> int:
 
 
 def _tables(place: Place) -> list[Table]:
-    return [table for table in tables_of(place.warehouse) if table.path.exists()]
+    return [table for table in tables_of(place.warehouse) if Path(table.path).exists()]
 
 
 def _maintain_bare(place: Place) -> None:
@@ -178,7 +179,7 @@ def _write_year(place: Place) -> None:
             _write_night(place, night, f"run {night}.{attempt}", token=attempt)
     for table in _tables(place):
         _let_time_pass(table, place.nights)
-    folder = next(place.warehouse.forecasts.glob("cutoff_date=*"))
+    folder = next(Path(place.warehouse.forecasts).glob("cutoff_date=*"))
     some = next(folder.glob("*.parquet"))
     for name in ("part-abandoned.parquet", "part-half.parquet#1"):
         _aged(shutil.copy(some, folder / name), place.nights)
@@ -232,7 +233,8 @@ def _let_time_pass(table: Table, days: int) -> None:
 
     Of the checkpoints one is left, as old as a writer leaves it that is killed before the next.
     """
-    log = table.path / LOG
+    folder = Path(table.path)
+    log = folder / LOG
     for path in log.glob("*checkpoint*"):
         path.unlink()
     entries = sorted(log.glob("*.json"))
@@ -245,7 +247,7 @@ def _let_time_pass(table: Table, days: int) -> None:
             if "commitInfo" in action:
                 action["commitInfo"]["timestamp"] -= round(age * DAY * 1000)
             if "add" in action:
-                _aged(table.path / unquote(action["add"]["path"]), age)
+                _aged(folder / unquote(action["add"]["path"]), age)
         entry.write_text("".join(json.dumps(action) + "\n" for action in actions))
         _aged(entry, age)
     old = len(entries) * 9 // 10
@@ -306,6 +308,13 @@ def _maintain(place: Place) -> None:
     while True:
         with suppress(NightcastError):
             maintain(place.spec, now=pd.Timestamp.now("UTC"))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
 
 
 def main() -> int:

@@ -114,7 +114,11 @@ def _try_compact(opened: "DeltaTable", table: Table, parts: list[Part]) -> bool:
     # A table of an older version may lack a column of the key.
     key = tuple(name for name in table.key if name in rows.column_names)
     return try_rewrite(
-        opened, table, in_order(rows, key), where=where or None, commit=Commit(MAINTAIN)
+        opened,
+        table,
+        in_order(rows, key),
+        where=where or None,
+        commit=Commit(MAINTAIN, reason="Merges small files."),
     )
 
 

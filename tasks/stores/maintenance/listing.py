@@ -10,8 +10,10 @@ import pandas as pd
 import pyarrow.fs
 
 from data_contracts.errors import StorageError
-from tasks.stores.delta import LOG, storage_trouble
+from tasks.stores.connection import options_for
+from tasks.stores.log import LOG
 from tasks.stores.table import Table
+from tasks.stores.trouble import storage_trouble
 
 ENTRY = re.compile(LOG + r"/(\d{20})\.json")
 CHECKPOINT = re.compile(LOG + r"/(\d{20})\.checkpoint\..*parquet")
@@ -70,7 +72,7 @@ def list_files(table: Table) -> Listing:
     from deltalake.fs import DeltaStorageHandler
 
     with storage_trouble("read", table.path):
-        storage = pyarrow.fs.PyFileSystem(DeltaStorageHandler(table.uri))
+        storage = pyarrow.fs.PyFileSystem(DeltaStorageHandler(table.uri, options_for(table.path)))
         everything = pyarrow.fs.FileSelector("", recursive=True)
         found = [info for info in storage.get_file_info(everything) if info.is_file]
     return Listing(

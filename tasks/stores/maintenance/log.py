@@ -8,10 +8,12 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from tasks.stores.delta import LOG, SETTINGS, open_table, storage_trouble
+from tasks.stores.delta import SETTINGS, open_table
 from tasks.stores.files import sync
+from tasks.stores.log import LOG
 from tasks.stores.maintenance.listing import Listing, list_files
 from tasks.stores.table import Table
+from tasks.stores.trouble import storage_trouble
 
 LONG = int(SETTINGS["delta.checkpointInterval"] or 20)  # entries after which a checkpoint is due
 

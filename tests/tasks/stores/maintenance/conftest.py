@@ -5,14 +5,15 @@ import time
 import pyarrow as pa
 import pytest
 
-from tasks.stores.delta import LOG, Commit, replace_rows
+from tasks.stores.delta import Commit, replace_rows
+from tasks.stores.log import LOG
 from tasks.stores.table import Table
 
 SCHEMA = pa.schema(
     [
         pa.field("night", pa.string(), nullable=False),
         pa.field("name", pa.string(), nullable=False),
-        pa.field("loss", pa.float64()),
+        pa.field("loss", pa.int64()),
     ]
 )
 DAY = 86_400
@@ -34,7 +35,7 @@ def flat(tmp_path):
 def put():
     """Writes one row, in the place of what was written for its night and name before."""
 
-    def write(table, night, name, loss=1.0):
+    def write(table, night, name, loss=1):
         rows = pa.table({"night": [night], "name": [name], "loss": [loss]})
         where = {"night": night, "name": name}
         return replace_rows(table, rows, where=where, commit=Commit("run"))

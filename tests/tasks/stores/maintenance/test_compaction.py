@@ -76,8 +76,8 @@ def test_files_that_are_told_apart_by_a_column_stay_apart(filled):
 
 
 def test_several_files_of_one_value_of_such_a_column_are_merged(table, put):
-    put(table, "mon", "a", 1.0)
-    put(table, "mon", "b", 1.0)
+    put(table, "mon", "a", 1)
+    put(table, "mon", "b", 1)
     apart = replace(table, apart=("loss",))
 
     assert mergeable(open_table(table), apart) == [Part(("mon",), files=2, rows=2)]
@@ -129,8 +129,8 @@ def test_two_that_merge_at_the_same_time_double_no_row(filled, put):
 @pytest.mark.parametrize(
     "meanwhile",
     [
-        pytest.param(lambda table, put: put(table, "mon", "a", 2.0), id="a row replaced"),
-        pytest.param(lambda table, put: put(table, "mon", "z", 2.0), id="a row added"),
+        pytest.param(lambda table, put: put(table, "mon", "a", 2), id="a row replaced"),
+        pytest.param(lambda table, put: put(table, "mon", "z", 2), id="a row added"),
         pytest.param(
             lambda table, put: delete_rows(table, where={"night": "mon"}, commit=Commit("r")),
             id="rows deleted",

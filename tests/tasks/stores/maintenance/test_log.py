@@ -7,7 +7,8 @@ import pytest
 from deltalake import DeltaTable
 
 from data_contracts.errors import StorageError
-from tasks.stores.delta import LOG, open_table, read_table
+from tasks.stores.delta import open_table, read_table
+from tasks.stores.log import LOG
 from tasks.stores.maintenance.listing import list_files
 from tasks.stores.maintenance.log import (
     entries_since_checkpoint,
@@ -32,11 +33,11 @@ def is_readable(table, version):
 def test_the_oldest_version_that_can_be_read_is_the_one_before_the_first_file_that_is_gone(
     table, put, aged
 ):
-    for loss in (1.0, 2.0, 3.0):
+    for loss in (1, 2, 3):
         put(table, "mon", "a", loss)
     assert oldest_readable(list_files(table)).version == 0
     aged(table, 40)
-    put(table, "mon", "a", 4.0)
+    put(table, "mon", "a", 4)
     vacuum(table, 30)
 
     oldest = oldest_readable(list_files(table))
@@ -51,7 +52,7 @@ def test_the_oldest_version_that_can_be_read_is_the_one_before_the_first_file_th
 def long(table, put):
     """Fifty versions, with checkpoints at 19 and 39; those up to 45 are older than a month."""
     for number in range(50):
-        put(table, f"night {number % 3}", "a", float(number))
+        put(table, f"night {number % 3}", "a", number)
     for path in (table.path / LOG).glob("0*"):
         if int(path.name[:20]) <= 45:
             os.utime(path, (time.time() - 40 * 86_400,) * 2)

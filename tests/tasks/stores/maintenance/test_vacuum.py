@@ -14,10 +14,10 @@ from tasks.stores.maintenance.vacuum import stale_files, vacuum
 @pytest.fixture
 def replaced(table, put, aged):
     """A row that was replaced 40 days ago, and again now."""
-    put(table, "mon", "a", 1.0)
-    put(table, "mon", "a", 2.0)
+    put(table, "mon", "a", 1)
+    put(table, "mon", "a", 2)
     aged(table, 40)
-    put(table, "mon", "a", 3.0)
+    put(table, "mon", "a", 3)
     return table
 
 
@@ -40,8 +40,8 @@ def test_only_files_go_that_no_version_within_the_history_names(replaced):
     vacuum(replaced, 30)
 
     assert files(replaced) == {older, file_of(replaced, 3)}
-    assert DeltaTable(replaced.path, version=2).to_pyarrow_table()["loss"].to_pylist() == [2.0]
-    assert read_table(replaced)["loss"].to_pylist() == [3.0]
+    assert DeltaTable(replaced.path, version=2).to_pyarrow_table()["loss"].to_pylist() == [2]
+    assert read_table(replaced)["loss"].to_pylist() == [3]
 
 
 def test_what_was_deleted_is_not_found_again(replaced):
