@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -189,3 +190,19 @@ def test_beside_writers_and_readers_no_row_is_lost_or_doubled_and_no_read_fails(
     assert {(row["night"], row["loss"]) for row in rows if row["name"] in "ab"} == {
         (f"night {number}", 20 + number) for number in range(4)
     }
+
+
+def test_a_table_in_an_object_store_is_looked_after_too(table, put, bucket):
+    stored = replace(table, path=f"{bucket}/losses.delta")
+    for number in range(22):
+        put(stored, f"night {number % 2}", f"n{number}")
+    rows = read_table(stored)
+
+    found = examine(stored, history_days=20, now=NOW)
+    done = look_after(stored, history_days=20, now=NOW)
+
+    assert (found.rows, found.files, found.oldest_version, found.last_checkpoint) == (22, 22, 0, 19)
+    assert (found.work.small_files, found.work.merged_into, found.work.stale_files) == (22, 2, 0)
+    assert done == found.work
+    assert examine(stored, history_days=20, now=NOW).work == Work()
+    assert read_table(stored).equals(rows)
