@@ -66,6 +66,29 @@ class Decision(Record):
     judged: tuple[str, ...] = ()
 
 
+class Faithfulness(Record):
+    """What came of removing past patches from the contexts of some series.
+
+    Attributes:
+        series: How many there were.
+        held: Share of them whose forecast changed more without the patch that it looked at most
+            than without the one that it looked at least.
+        held_random: The same beside a patch drawn at random in the place of the least.
+        held_older: As `held`, of the patches before the last one alone; None where no series has
+            two of them.
+        most, least, random: Mean change of the forecast without each, in widths of its widest
+            interval; NaN where no interval has a width.
+    """
+
+    series: int
+    held: float
+    held_random: float
+    held_older: float | None
+    most: float
+    least: float
+    random: float
+
+
 class Stage(Record):
     """One step of the night and how long it took."""
 
@@ -86,13 +109,14 @@ class Night(Record):
         warnings: Sentences of the contracts that did not stop anything, rows set aside included.
         baseline: Which baseline everyone had to beat, and why that one, one sentence.
         training: Why networks were or were not trained tonight, one sentence.
+        faithfulness: Whether forecasts depend on what they looked at; None where nobody has asked.
         upkeep: What was removed, or shown elsewhere, once the batch was published.
         version: Of the Delta table after the commit.
         schema_version: Of this record as JSON; 2 since a decision may be a fallback, 3 since it
-            names whom it judged and may be a roll-back.
+            names whom it judged and may be a roll-back, 4 since it tells of `faithfulness`.
     """
 
-    schema_version: int = 3
+    schema_version: int = 4
     name: str
     spec_digest: str
     code_version: str
@@ -114,6 +138,7 @@ class Night(Record):
     baseline: str = ""
     training: str = ""
     stages: tuple[Stage, ...] = ()
+    faithfulness: Faithfulness | None = None
     upkeep: tuple[str, ...] = ()
     version: int | None = None
 

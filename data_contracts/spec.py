@@ -414,6 +414,20 @@ class Exports(Part):
     csv: bool = False
 
 
+class Attention(Part):
+    """What is kept of where forecasts looked, and how it is checked.
+
+    Attributes:
+        keep: `heads` keeps the weights of every head and their mean, `mean` only that, `none`
+            nothing: then nothing is checked or drawn either.
+        checked: Series at most from which patches are removed every night to see whether that
+            changes the forecast; 0 removes none.
+    """
+
+    keep: Literal["heads", "mean", "none"] = "heads"
+    checked: int = Field(default=200, ge=0, le=MANY)
+
+
 class Registry(Part):
     """Where model versions are shown beside the warehouse.
 
@@ -443,6 +457,7 @@ class Spec(Part):
     contracts: Contracts = Contracts()
     retention: Retention = Retention()
     exports: Exports = Exports()
+    attention: Attention = Attention()
     registry: Registry = Registry()
     warehouse: str = Field(default="./warehouse", min_length=1)
 
@@ -615,10 +630,11 @@ class Spec(Part):
     def digest(self) -> str:
         """Twelve hex digits of the content, without what changes no forecast.
 
-        That is where the warehouse is, what is kept in it, exported from it and shown beside it,
-        and the log.
+        That is where the warehouse is, what is kept in it, exported from it, shown beside it and
+        told of forecasts, and the log.
         """
-        elsewhere: Any = dict.fromkeys(("warehouse", "retention", "exports", "registry"), True)
+        apart = ("warehouse", "retention", "exports", "attention", "registry")
+        elsewhere: Any = dict.fromkeys(apart, True)
         content = self.model_dump(mode="json", exclude=elsewhere | {"training": {"log"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 

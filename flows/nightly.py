@@ -15,6 +15,7 @@ from data_contracts.errors import SpecError
 from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from data_contracts.spec import load_spec
+from tasks.attention import look
 from tasks.baselines import baseline_tonight
 from tasks.challengers import challengers_tonight, made_before, waiting_challengers
 from tasks.contenders import SUBSTITUTE, in_service
@@ -103,6 +104,7 @@ def nightly(
     output.raise_if_critical()
 
     version = publish(tonight, batch)
+    looked = look(tonight, known.panel, publisher, batch)
     upkeep = (tidy_up(tonight), mirror(tonight, entries))
     outcome = Outcome(
         known=known,
@@ -118,6 +120,7 @@ def nightly(
         batch=batch,
         output=output,
         version=version,
+        looked=looked,
         upkeep=upkeep,
     )
     return report(tonight, outcome)

@@ -1,6 +1,6 @@
 """What a night came to: everything that its record and its report are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +9,7 @@ from data_contracts.night import Decision, Night
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import QUALITY, UNIQUE_ID
 from models.gate.schedule import Due
+from tasks.attention import Looked
 from tasks.baselines import Baseline
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
@@ -39,6 +40,7 @@ class Outcome:
         batch: The rows that were published.
         output: The verdict on them.
         version: Of the table that first holds them.
+        looked: Where their forecasts looked.
         upkeep: What came of the steps after that.
     """
 
@@ -55,6 +57,7 @@ class Outcome:
     batch: pd.DataFrame
     output: Verdict
     version: int
+    looked: Looked = field(default_factory=Looked)
     upkeep: tuple[Upkeep, ...] = ()
 
 
@@ -62,7 +65,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     """The record of a published night."""
     findings = [*outcome.contract.warnings, *outcome.output.warnings]
     trouble = [*filter(None, [outcome.before.trouble]), *outcome.trained.failures]
-    trouble += [step.trouble for step in outcome.upkeep if step.trouble]
+    trouble += filter(None, [outcome.looked.trouble, *(step.trouble for step in outcome.upkeep)])
     aside = outcome.contract.rows_aside_told
     return _record(
         tonight,
@@ -81,6 +84,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
             "warnings": (*trouble, *aside, *(finding.sentence for finding in findings)),
             "baseline": outcome.baseline.reason,
             "training": " ".join([outcome.due.reason, *outcome.trained.starts]),
+            "faithfulness": outcome.looked.faithfulness,
             "upkeep": tuple(step.done for step in outcome.upkeep if step.done),
             "version": outcome.version,
         },

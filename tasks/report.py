@@ -9,11 +9,13 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from data_contracts.attention import STEPS
 from data_contracts.errors import RefusedError
 from data_contracts.forecasts import schema
 from data_contracts.night import Night
 from data_contracts.spec import Spec
 from data_contracts.verdicts import Verdict
+from data_contracts.vocabulary import LEAD, UNIQUE_ID
 from models.forecasters.neural import NeuralForecaster
 from models.panel import Panel
 from tasks.outcome import Outcome, record_of, record_of_refusal
@@ -55,7 +57,7 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
             batch=outcome.batch,
             judged=judged,
         )
-        page = replace(page, learned=_learned(outcome))
+        page = _with_looks(replace(page, learned=_learned(outcome)), outcome)
         _keep(tonight, page)
     return night
 
@@ -139,6 +141,17 @@ def _learned(outcome: Outcome) -> tuple[Learned, ...]:
         for each in forecasters
         if isinstance(each, NeuralForecaster)
     )
+
+
+def _with_looks(page: Page, outcome: Outcome) -> Page:
+    """The page with where the largest series looked, and their past as far back as that."""
+    rows = outcome.looked.drawn
+    if rows is None:
+        return page
+    one = rows.groupby([UNIQUE_ID, LEAD])[STEPS].sum()
+    names = [str(name) for name in rows[UNIQUE_ID].unique()]
+    past = recent_actuals(outcome.known.panel, names, num_steps=int(one.max()))
+    return replace(page, looked=rows, context=past)
 
 
 def with_history(tonight: Tonight, page: Page) -> Page:

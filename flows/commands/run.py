@@ -11,6 +11,7 @@ from data_contracts.night import Night, Score
 from data_contracts.spec import load_spec
 from flows.console import ERR, OUT, print_json, shown
 from flows.session import session
+from tasks.reporting.attention import verdict
 from tasks.reporting.formats import number, percent
 from tasks.stores.runs import report_path
 from tasks.stores.warehouse import open_warehouse
@@ -45,6 +46,8 @@ def _print(night: Night, report: Path, spec_path: Path) -> None:
     OUT.print(f"{shown(night.decision.reason)} {shown(night.training)}", soft_wrap=True)
     if night.scores:
         OUT.print(score_table(night.scores))
+    if night.faithfulness is not None:
+        OUT.print(verdict(night.faithfulness), soft_wrap=True)
     for unique_id, reason in night.quarantined.items():
         why = reason.removeprefix(f"{unique_id}: ")
         ERR.print(f"[yellow]set aside[/] {shown(unique_id)}: {shown(why)}", soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.attention import Attention, attention_of, per_patch
 from models.forecasters.config import read_config, write_config
 from models.forecasters.fusion import combine
 from models.forecasters.support import Support
@@ -146,22 +147,47 @@ class NeuralForecaster:
                 made = bench.predict_auxiliary(arrays) if auxiliary else bench.predict(arrays)
                 result[rows] = made[: rows.stop - rows.start]
 
-    def attention(self, panel: Panel, series: Ints, origins: Ints) -> Floats:
-        """Where the first member looked: weights per head, patch of the horizon and past patch.
+    def attention(self, panel: Panel, series: Ints, origins: Ints) -> Attention | None:
+        """Where the forecasts looked; None where no member has an attention.
 
-        Returns:
-            Shape `(B, N, J, T)`; over `T`, the past patches in time order, they sum to 1, or to 0
-            where nothing was observed in the whole context.
+        Args:
+            panel: Where the histories are; holds every covariate of the training.
+            series: Position of each wanted series, shape `(B,)`.
+            origins: Slot of the last step that each forecast may see, shape `(B,)`.
+
+        Raises:
+            SpecError: If the panel lacks a covariate.
         """
-        member = self.members[0]
-        reader = self._readers(panel)[member.context_length]
-        with self._workbench(member) as bench:
-            bench.put(self.networks[0])
-            parts = [
-                bench.attention(arrays)[: rows.stop - rows.start]
-                for rows, arrays in reader.batches(series, origins)
+        looked: dict[int, list[Floats]] = {}
+        for length, reader in self._readers(panel).items():
+            numbers = [
+                number
+                for number, member in enumerate(self.members)
+                if member.context_length == length
             ]
-        return np.concatenate(parts)
+            for rows, arrays in reader.batches(series, origins):
+                for number in numbers:
+                    part = self._look(number, arrays)
+                    if part is not None:
+                        looked.setdefault(number, []).append(part[: rows.stop - rows.start])
+        if not looked:
+            return None
+        shares = self.weights or (1 / len(self.members),) * len(self.members)
+        numbers = sorted(looked)
+        return attention_of(
+            [(n + 1, looked[n], self.sizes.of(self.members[n])) for n in numbers],
+            [shares[n] for n in numbers],
+        )
+
+    def _look(self, number: int, arrays: Arrays) -> Floats | None:
+        """Where one member looked in one batch, None where it has no attention."""
+        member = self.members[number]
+        with self._workbench(member) as bench:
+            if not bench.has_attention:
+                return None
+            bench.put(self.networks[number])
+            weights = bench.attention(arrays)
+            return per_patch(weights, self.sizes.of(member), bench.steps_per_head)
 
     def _workbench(self, member: Member) -> Workbench:
         device = forecasting_device(self.settings.device)

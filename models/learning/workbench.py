@@ -60,6 +60,7 @@ class Workbench:
         from models.learning.pinball import PinballLoss
 
         self._device = device
+        self._patch_length = sizes.patch_length
         self.learning_rate = 0.0  # of the last step
         self._inside: list[ExitStack] = []
         loss: Any = PinballLoss(sizes.quantile_levels)
@@ -134,8 +135,25 @@ class Workbench:
         return [np.asarray(each)[:rows] for each in (outputs if self._auxiliary else [outputs])]
 
     def attention(self, arrays: Arrays) -> Floats:
-        """Where the network looked, shape `(B, N, J, T)`."""
+        """Where the network looked, shape `(B, N * steps_per_head, J, T)`.
+
+        Raises:
+            ValueError: If the network `has_attention` not.
+        """
         return np.asarray(self._looking.predict_on_batch(arrays))
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the network looks at past patches."""
+        return any(layer.name == "attention" for layer in self.model.layers)
+
+    @property
+    def steps_per_head(self) -> int:
+        """Steps of a patch of the horizon that have weights of their own."""
+        from models.layers.patch_mixture import PatchMixture
+
+        mixing = (layer for layer in self.model.layers if isinstance(layer, PatchMixture))
+        return self._patch_length if any(layer.per_step for layer in mixing) else 1
 
     @cached_property
     def _looking(self) -> Any:

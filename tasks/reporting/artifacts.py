@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from data_contracts.history import Mark
 from data_contracts.night import Night
 from data_contracts.plain_text import visible
+from tasks.reporting.attention import sentence
 from tasks.reporting.charts import choose, fans, png
 from tasks.reporting.contract import ContractView, RuleRow, legend
 from tasks.reporting.formats import MISSING, count, duration, number, percent
@@ -16,6 +17,8 @@ from tasks.reporting.page import (
     Sentence,
     contract_of,
     facts,
+    faithfulness,
+    glances,
     status,
     tiles,
     unexplained,
@@ -72,6 +75,7 @@ def _sections(page: Page) -> list[str]:
         plain(night.training) if night.training else "",
         _facts(tiles(page)),
         *([_decision(night), _scores(night)] if night.published else []),
+        _looked(page),
         _contracts(page),
         "## This night\n\n" + _facts(facts(page)),
         _stages(night),
@@ -112,6 +116,15 @@ def _scores(night: Night) -> str:
     origins = count(night.decision.origins, "unseen origin")
     note = f"Mean over series on {origins}; the best in bold; training in minutes."
     return f"## Scores\n\n{note}\n\n{_table(header, rows)}"
+
+
+def _looked(page: Page) -> str:
+    """Where the forecasts of the largest series looked, in sentences."""
+    lines = [f"- **{plain(each.unique_id)}**: {plain(sentence(each))}" for each in glances(page)]
+    told = plain(faithfulness(page.night)) if page.night.faithfulness else ""
+    if not lines and not told:
+        return ""
+    return "\n\n".join(filter(None, ["## Where the forecasts looked", "\n".join(lines), told]))
 
 
 def _contracts(page: Page) -> str:

@@ -211,11 +211,11 @@ def _draw(axes: "Axes", fan: Fan) -> None:
     start = fan.actual_times[0] if len(fan.actual_times) else border
     axes.set_xlim(start, times[-1])
     axes.set_ylim(*_limits(fan))
-    _date_axis(axes, fan.timezone, days=(times[-1] - start) / pd.Timedelta(days=1))
+    date_axis(axes, fan.timezone, days=(times[-1] - start) / pd.Timedelta(days=1))
     dress(axes)
 
 
-def _date_axis(axes: "Axes", timezone: str, *, days: float) -> None:
+def date_axis(axes: "Axes", timezone: str, *, days: float) -> None:
     """Few dates in local time: weekdays over two weeks, days of the month over more."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 

@@ -14,7 +14,7 @@ from data_contracts.night import Night
 from data_contracts.plain_text import visible
 from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
-from tasks.reporting import by_lead, evidence, learning_curves
+from tasks.reporting import attention, by_lead, evidence, learning_curves
 from tasks.reporting.charts import central_pairs, choose, fans, svg
 from tasks.reporting.contract import ContractView, contract_view, legend
 from tasks.reporting.formats import (
@@ -59,6 +59,9 @@ class Page:
             judged.
         lead_scores: What `excerpts.lead_scores` returns; None likewise.
         learned: How the trainings of tonight went.
+        looked: Rows of `attention.delta` of the mean of all heads, of the series to draw; None
+            where nobody looked anywhere.
+        context: As `actuals`, of these series and as far back as their forecasts looked.
         history: What the contracts found on the last nights; None where only tonight is known.
     """
 
@@ -72,6 +75,8 @@ class Page:
     series_scores: pd.DataFrame | None = None
     lead_scores: pd.DataFrame | None = None
     learned: tuple[Learned, ...] = ()
+    looked: pd.DataFrame | None = None
+    context: pd.DataFrame | None = None
     history: History | None = None
 
 
@@ -236,6 +241,26 @@ def lead_rows(page: Page) -> list[Chart]:
     ]
 
 
+def glance_rows(page: Page) -> list[Chart]:
+    """Where the forecasts of the largest series looked."""
+    return [
+        Chart(each.unique_id, attention.sentence(each), Markup(attention.svg(each)))
+        for each in glances(page)
+    ]
+
+
+def glances(page: Page) -> list[attention.Glance]:
+    """The same, not drawn yet."""
+    if page.looked is None or page.context is None:
+        return []
+    return attention.glances(page.looked, page.batch, page.context, timezone=page.timezone)
+
+
+def faithfulness(night: Night) -> str:
+    """Whether forecasts depend on what they looked at; empty where nobody has asked."""
+    return "" if night.faithfulness is None else attention.verdict(night.faithfulness)
+
+
 def intervals(levels: tuple[float, ...]) -> list[str]:
     """Nominal content of the central bands, the widest first.
 
@@ -288,6 +313,8 @@ def _view(page: Page) -> dict[str, Any]:
         "charts": drawn,
         "num_not_drawn": max(0, page.batch[UNIQUE_ID].nunique() - len(drawn)),
         "intervals": intervals(page.quantile_levels),
+        "glances": glance_rows(page),
+        "faithfulness": faithfulness(night),
         "trainings": training_rows(page),
         "evidence": evidence_drawing(night),
         "leads": lead_rows(page),

@@ -1,5 +1,6 @@
 """All tables of a warehouse."""
 
+from tasks.stores.attention import attention_table
 from tasks.stores.delta import open_table
 from tasks.stores.forecasts import forecasts_table
 from tasks.stores.records import decisions_table, evaluations_table, quarantine_table
@@ -15,6 +16,7 @@ def tables_of(warehouse: Warehouse) -> tuple[Table, ...]:
         evaluations_table(warehouse),
         decisions_table(warehouse),
         quarantine_table(warehouse),
+        attention_table(warehouse),
         registry_table(warehouse),
     )
 

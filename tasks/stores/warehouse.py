@@ -59,6 +59,11 @@ class Warehouse:
         return self.table("quarantine")
 
     @property
+    def attention(self) -> Path | str:
+        """Where published forecasts looked."""
+        return self.table("attention")
+
+    @property
     def registry(self) -> Path | str:
         """Model versions and the champion pointer."""
         return self.table("registry")

@@ -6,7 +6,7 @@ from data_contracts.errors import VersionError
 from tasks.stores.tables import check_tables, tables_of
 from tasks.stores.warehouse import Warehouse
 
-TABLES = ("forecasts", "evaluations", "decisions", "quarantine", "registry")
+TABLES = ("forecasts", "evaluations", "decisions", "quarantine", "attention", "registry")
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def test_every_table_of_the_warehouse_is_among_them(warehouse):
     assert {table.name: table.version for table in tables_of(warehouse)} == {
         **dict.fromkeys(TABLES, 2),
         "forecasts": 1,
+        "attention": 1,
     }
 
 

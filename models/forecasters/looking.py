@@ -1,0 +1,27 @@
+"""Asking any forecaster where it looked."""
+
+from models.attention import Attention
+from models.forecasters.calibration import Calibrated
+from models.forecasters.forecaster import Forecaster
+from models.forecasters.neural import NeuralForecaster
+from models.panel import Ints, Panel
+
+
+def attention(
+    forecaster: Forecaster, panel: Panel, series: Ints, origins: Ints
+) -> Attention | None:
+    """Where the forecasts of some series looked; None where the forecaster has no attention.
+
+    An adjustment by past errors looks nowhere, so that an adjusted forecaster looked where the one
+    inside did.
+
+    Args:
+        forecaster: Who forecasts.
+        panel: Where the histories are.
+        series: Position of each wanted series, shape `(B,)`.
+        origins: Slot of the last step that each forecast may see, shape `(B,)`.
+    """
+    inside = forecaster.forecaster if isinstance(forecaster, Calibrated) else forecaster
+    if not isinstance(inside, NeuralForecaster):
+        return None
+    return inside.attention(panel, series, origins)
