@@ -21,9 +21,9 @@ class ReadsOnePatch:
         past = recent_target(panel, series, origins, length=24).reshape(len(series), 4, 6)
         mean = np.nan_to_num(past[:, 4 - self.back]).mean(axis=1)
         levels = self.spread * np.array([-1, 0, 1])
-        return np.broadcast_to(
-            mean[:, None, None] + levels, (len(series), self.horizon, 3)
-        ).astype(np.float32)
+        return np.broadcast_to(mean[:, None, None] + levels, (len(series), self.horizon, 3)).astype(
+            np.float32
+        )
 
 
 @pytest.fixture
