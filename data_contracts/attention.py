@@ -56,7 +56,7 @@ def broken_sums(rows: pa.Table) -> list[str]:
     Args:
         rows: Columns of `SCHEMA`, of one cutoff.
     """
-    weights = pc.cast(rows[WEIGHT], pa.float64())
+    weights = pc.fill_null(pc.cast(rows[WEIGHT], pa.float64()), float("nan"))
     wrong = pc.or_(pc.less(weights, 0), pc.invert(pc.is_finite(weights)))
     strayed = pc.and_(pc.greater(weights, TOLERANCE), pc.equal(rows[OBSERVED], 0))
     sums = (

@@ -67,8 +67,12 @@ class Glance:
 
     @property
     def named(self) -> list[int]:
-        """Patches worth naming, the heaviest first: at least one where there is any weight."""
-        ranked = [int(at) for at in np.argsort(-self.weights, kind="stable")[:MOST_NAMED]]
+        """Patches worth naming, the heaviest first, of equal ones the last: one or more.
+
+        None where nothing has a weight.
+        """
+        latest_first = np.argsort(-self.weights[::-1], kind="stable")[:MOST_NAMED]
+        ranked = [len(self.weights) - 1 - int(back) for back in latest_first]
         heaviest = self.weights[ranked[0]]
         if heaviest <= 0:
             return []
@@ -111,7 +115,7 @@ def sentence(glance: Glance) -> str:
         return f"{coming} looks at nothing: no value was observed in the context."
     if glance.weights.max() < IN_PARTICULAR:
         unit = glance.patch(glance.named[0]).unit
-        return f"{coming} looks like many past {unit}, a little more than the others {named[0]}."
+        return f"{coming} looks like many past {unit}, most of all {named[0]}."
     *others, last = named
     return f"{coming} looks like {', '.join(others)}{' and ' if others else ''}{last}."
 

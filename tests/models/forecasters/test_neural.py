@@ -131,13 +131,13 @@ def test_attention_says_where_a_forecast_looked(forecaster, panel):
     before_its_first_step = CUTOFF - 40
     origins = np.array([CUTOFF, CUTOFF - 13, CUTOFF, before_its_first_step])
 
-    weights = forecaster.attention(panel, np.array([0, 1, 2, 2]), origins)
+    found = forecaster.attention(panel, np.array([0, 1, 2, 2]), origins)
 
-    assert weights.shape[0] == 4
-    assert weights.shape[2:] == (1, 4)
-    expected = np.ones(weights.shape[:-1])
-    expected[3] = 0  # nothing to look at
-    np.testing.assert_allclose(weights.sum(axis=-1), expected, rtol=1e-5)
+    assert len(found.looks) == 2 * 3 + 1
+    assert found.together.weights.shape == (4, 1, 8)  # the third member reads twice as far
+    for look in found.looks:
+        np.testing.assert_allclose(look.weights.sum(axis=-1)[:3], 1, rtol=1e-5)
+        assert not look.weights[3].any()  # nothing to look at
 
 
 def test_a_panel_without_a_covariate_of_the_training_is_refused(forecaster, panel):
