@@ -96,7 +96,8 @@ def _span(stretch: Stretch, article: str) -> str:
         return f"{article} year from {begin.day} {begin:%b %Y}"
     if stretch.end - begin < 27 * DAY:
         return f"{_dated(begin)}, {begin:%H:%M} to {_ended(stretch)}"
-    return f"{article} time from {begin.day} {begin:%b %Y} to {stretch.end.day} {stretch.end:%b %Y}"
+    last = stretch.end - HOUR  # of its last day
+    return f"{article} time from {begin.day} {begin:%b %Y} to {last.day} {last:%b %Y}"
 
 
 def _ended(stretch: Stretch) -> str:

@@ -61,7 +61,7 @@ def stretch(begin, end, timezone="UTC"):
             "2013-01-01",
             "2013-07-01",
             "UTC",
-            "The time from 1 Jan 2013 to 1 Jul 2013",
+            "The time from 1 Jan 2013 to 30 Jun 2013",
             id="half a year",
         ),
     ],

@@ -49,9 +49,7 @@ def kept(warehouse):
 def test_rows_say_which_patch_was_looked_at_and_when_it_began(panel):
     rows = rows_of(panel, [0.3, 0.7], [0.4, 0.6]).to_pandas().drop(columns="model_version")
 
-    mean = rows[
-        (rows["head"] == "mean") & (rows["lead"] == 7) & (rows["unique_id"] > "series-0000")
-    ]
+    mean = rows[(rows["head"] == "mean") & (rows["lead"] == 7)].tail(3)  # of the second series
     assert mean["position"].tolist() == [1, 2, 3]
     assert mean["weight"].tolist() == pytest.approx([0.6, 0.4, 0])
     assert mean["steps"].tolist() == [6, 6, 4]
