@@ -331,6 +331,10 @@ def test_the_digest_does_not_depend_on_where_the_warehouse_is():
     assert parse(warehouse="/a").digest == parse(warehouse="/b").digest
 
 
+def test_the_digest_does_not_depend_on_what_is_kept_of_attention():
+    assert parse(attention={"keep": "none", "checked": 3}).digest == parse().digest
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"horizon": 25}, {"name": "other"}, {"training__seed": 8}, {"gate__alpha": 0.1}],

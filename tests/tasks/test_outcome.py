@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import VersionError
-from data_contracts.night import Decision, Night
+from data_contracts.night import Decision, Faithfulness, Night
 from data_contracts.verdicts import Finding, Scope, Severity, Verdict
 from models.gate.evaluation import evaluate
 from models.gate.schedule import Due
+from tasks.attention import Looked
 from tasks.baselines import Baseline
 from tasks.contenders import CHALLENGER, baseline_of, open_contender
 from tasks.evaluate import Entry
@@ -133,6 +134,19 @@ def test_only_who_was_trained_tonight_has_minutes_of_training(tonight_of, outcom
     minutes = {score.role: score.train_minutes for score in record_of(tonight_of(), outcome).scores}
 
     assert minutes == {"baseline": None, "champion": None, "challenger": 4.5}
+
+
+def test_the_record_tells_of_the_test_of_attention_and_of_trouble_with_it(tonight_of, outcome):
+    found = Faithfulness(
+        series=3, held=1, held_random=1, held_older=None, most=0.1, least=0, random=float("nan")
+    )
+    looked = Looked("Attention is not known.", found)
+
+    night = record_of(tonight_of(), replace(outcome, looked=looked))
+
+    assert night.faithfulness == found
+    assert "Attention is not known." in night.warnings
+    assert Night.from_json(night.model_dump_json()).faithfulness.most == 0.1
 
 
 def test_a_refused_night_says_why_and_published_nothing(tonight_of):

@@ -151,8 +151,15 @@ def test_any_glance_can_be_drawn(glance):
 
 
 def test_the_test_is_told_with_its_numbers():
-    assert "in 19 of them the forecast changes more without" in verdict(FOUND)
+    assert "in 19 of the series (in 80% where the last patch is left alone)" in verdict(FOUND)
     assert "So it does not explain" not in verdict(FOUND)
+
+
+def test_what_could_not_be_asked_is_not_told():
+    blind = FOUND.model_copy(update={"held_older": None, "most": float("nan")})
+
+    assert "in 19 of the series, more than" in verdict(blind)
+    assert "moves by n/a of its width" in verdict(blind)
 
 
 @pytest.mark.parametrize("share", ["held", "held_random"])
