@@ -23,6 +23,7 @@ INCHES = (4.6, 2.3)
 IN_PARTICULAR = 0.2  # share of the weight that makes a patch worth naming
 MOST_NAMED = 3
 MOST_DAYS = 35  # that are named each
+LABEL_SHARE = 1 / 17  # of the width of the picture, that a written weight takes
 ROOM = 0.035  # between bars, in their width
 
 Floats = NDArray[np.floating]
@@ -76,9 +77,10 @@ class Glance:
         heaviest = self.weights[ranked[0]]
         if heaviest <= 0:
             return []
+        if heaviest < IN_PARTICULAR:
+            return ranked[:1]
         # What has half as much weight as the heaviest is a second one, what has less is noise.
-        least = 0.5 * heaviest if heaviest >= IN_PARTICULAR else heaviest
-        return [at for at in ranked if self.weights[at] >= least]
+        return [at for at in ranked if self.weights[at] >= 0.5 * heaviest]
 
 
 def glances(
@@ -204,17 +206,27 @@ def _draw_weights(axes: "Axes", glance: Glance) -> None:
     widths = glance.edges[1:] - glance.edges[:-1]
     middles = glance.edges[:-1] + widths / 2
     for at, weight in enumerate(glance.weights):
-        strong = at in glance.named
-        alpha = 0.9 if strong else 0.35
+        alpha = 0.9 if at in glance.named else 0.35
         axes.bar(middles[at], weight, (1 - ROOM) * widths[at], color=HUE, alpha=alpha)
-        if strong:
-            place = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
-            axes.annotate(percent(weight, 0), (middles[at], weight), (0, 2), color=INK, **place)
+    place = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+    for at in _labelled(glance):
+        weight = glance.weights[at]
+        axes.annotate(percent(weight, 0), (middles[at], weight), (0, 2), color=INK, **place)
     axes.set_xlim(glance.edges[0], glance.end)
     axes.set_ylim(0, max(glance.weights.max(), 1e-9) * 1.05)
     dress(axes)
     axes.set_yticks([])
     _name_days(axes, glance)
+
+
+def _labelled(glance: Glance) -> list[int]:
+    """Those named patches whose weight can be written without touching that of a heavier one."""
+    apart = LABEL_SHARE * (len(glance.weights) + 1)  # in patches
+    labelled: list[int] = []
+    for at in glance.named:
+        if all(abs(at - other) >= apart for other in labelled):
+            labelled.append(at)
+    return labelled
 
 
 def _name_days(axes: "Axes", glance: Glance) -> None:

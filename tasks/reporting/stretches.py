@@ -55,7 +55,7 @@ def name_of(stretch: Stretch) -> str:
     >>> named("2013-10-16", "2013-10-17"), named("2013-10-14", "2013-10-21")
     ('Wednesday 16 Oct', 'The week from Mon 14 Oct')
     >>> named("2013-10-16T15:00", "2013-10-17T15:00"), named("2014-01-01", "2015-01-01")
-    ('Wed 16 Oct, 15:00 to Thu 17 Oct, 15:00', '2014')
+    ('The day from Wed 16 Oct, 15:00', '2014')
     """
     return _day_name(stretch.day) if stretch.day else _span(stretch, "The")
 
@@ -94,6 +94,8 @@ def _span(stretch: Stretch, article: str) -> str:
         if begin.day_of_year == 1:
             return str(begin.year)
         return f"{article} year from {begin.day} {begin:%b %Y}"
+    if abs(stretch.end - begin - DAY) <= HOUR:
+        return f"{article} day from {_dated(begin)}, {begin:%H:%M}"
     if stretch.end - begin < 27 * DAY:
         return f"{_dated(begin)}, {begin:%H:%M} to {_ended(stretch)}"
     last = stretch.end - HOUR  # of its last day

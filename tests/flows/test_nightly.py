@@ -72,6 +72,11 @@ def batch(cutoff_date=None):
     return frame.sort_values(["cutoff", "unique_id", "ds"], ignore_index=True)
 
 
+def attention():
+    frame = DeltaTable("warehouse/departures/attention.delta").to_pandas()
+    return frame.sort_values(["cutoff", "unique_id", "head", "position"], ignore_index=True)
+
+
 def test_a_night_is_published_repeated_and_followed(place, departures):
     write(place, departures)
 
@@ -86,13 +91,26 @@ def test_a_night_is_published_repeated_and_followed(place, departures):
     assert Path(first["report"]).read_text().count("EWR-UA") > 0
     assert pd.read_parquet("warehouse/departures/exports/latest.parquet").shape[0] == len(published)
 
+    looked = attention()
+    assert set(looked["run_id"]) == set(published["run_id"])
+    sums = looked.groupby(["unique_id", "head"])["weight"].sum()
+    assert sums.to_numpy() == pytest.approx(1, abs=1e-4)
+    assert sums.index.get_level_values("head").unique().tolist() == ["1.1", "1.2", "mean"]
+    assert first["faithfulness"]["series"] == len(SERIES)
+    assert "Where the forecasts looked" in Path(first["report"]).read_text()
+
     again = night(FIRST)
     repeated = batch()
+    looked_again = attention()
 
     assert again["decision"] == first["decision"]
     assert len(repeated) == len(published)
     for column in FORECASTS:
         assert repeated[column].to_numpy().tobytes() == published[column].to_numpy().tobytes()
+    assert set(looked_again["run_id"]) == {again["run_id"]}
+    pd.testing.assert_frame_equal(
+        looked_again.drop(columns="run_id"), looked.drop(columns="run_id")
+    )
 
     followed = night(NEXT)
 
@@ -104,6 +122,8 @@ def test_a_night_is_published_repeated_and_followed(place, departures):
 
     assert earlier["decision"]["champion"] is None, "a later model must not publish the past"
     assert set(batch("2013-08-26")["quality"]) == {"baseline"}
+    assert earlier["faithfulness"] is None
+    assert attention()["cutoff"].nunique() == 2, "a baseline looks nowhere"
     champion = CliRunner().invoke(app, ["champion", "spec.yaml", "--json"])
     assert json.loads(champion.stdout)["champion"] == first["model_version"]
 

@@ -43,8 +43,15 @@ def stretch(begin, end, timezone="UTC"):
             "2013-10-16T12:00Z",
             "2013-10-17T12:00Z",
             "UTC",
-            "Wed 16 Oct, 12:00 to Thu 17 Oct, 12:00",
+            "The day from Wed 16 Oct, 12:00",
             id="from noon to noon",
+        ),
+        pytest.param(
+            "2013-10-16T12:00Z",
+            "2013-10-18T00:00Z",
+            "UTC",
+            "Wed 16 Oct, 12:00 to Fri 18 Oct, 00:00",
+            id="a day and a half",
         ),
         pytest.param(
             "2013-03-24T23:00Z",
