@@ -1,6 +1,7 @@
 """Attention: where the published forecasts looked, kept as rows and put to the test."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.attention import HEAD
+from data_contracts.errors import ConflictError
 from data_contracts.night import Faithfulness
 from data_contracts.vocabulary import CHAMPION, MODEL_VERSION, QUALITY, UNIQUE_ID
 from models.attention import TOGETHER, Attention
@@ -55,35 +57,44 @@ def look(tonight: Tonight, panel: Panel, publisher: Contender, batch: pd.DataFra
     """
     with stage("attention"):
         try:
-            return _looked(tonight, panel, publisher, batch)
+            kept = _kept(tonight, panel, publisher, batch)
+        except ConflictError as error:  # a later run of the night tells of its own batch
+            return Looked(_unknown(error))
         except Exception as error:  # the batch is published, whatever happens here
-            said = f"Where the forecasts looked is not known: {error}"
-            return Looked(trouble=" ".join([said, *_forgotten(tonight)]))
+            return Looked(" ".join([_unknown(error), *_forgotten(tonight)]))
+        if kept is None:
+            return Looked()
+        try:
+            return Looked("", _tested(tonight, panel, publisher, kept), kept.drawn)
+        except Exception as error:
+            return Looked(f"Attention could not be put to the test: {error}", None, kept.drawn)
 
 
-def _looked(tonight: Tonight, panel: Panel, publisher: Contender, batch: pd.DataFrame) -> Looked:
+class _Kept(NamedTuple):
+    """Which series were asked, where they looked, and the rows of those to draw."""
+
+    series: Ints
+    attention: Attention
+    drawn: pd.DataFrame
+
+
+def _kept(
+    tonight: Tonight, panel: Panel, publisher: Contender, batch: pd.DataFrame
+) -> _Kept | None:
+    """Keep the rows of a batch; without any, those of an earlier run are removed."""
     series = _of_publisher(panel, batch)
     origins = np.full(len(series), panel.cutoff_slot)
     wanted = tonight.spec.attention.keep != "none" and len(series) > 0
     found = attention(publisher.forecaster, panel, series, origins) if wanted else None
     if found is None:
         _forget(tonight)
-        return Looked()
+        return None
     looks = found.looks if tonight.spec.attention.keep == "heads" else (found.together,)
     rows = stamped(attention_rows(looks, found, panel, series), {MODEL_VERSION: publisher.version})
-    record_attention(
-        tonight.warehouse,
-        rows,
-        cutoff=tonight.cutoff,
-        run_id=tonight.run_id,
-        token=tonight.token,
-    )
+    record_attention(tonight.warehouse, rows, **_run(tonight))
     names = choose(batch[batch[QUALITY] == CHAMPION], limit=MAX_DRAWN)
     drawn = rows.filter((pc.field(HEAD) == TOGETHER) & pc.field(UNIQUE_ID).isin(names))
-    return Looked(
-        faithfulness=_checked(tonight, panel, publisher, series, found),
-        drawn=drawn.to_pandas(),
-    )
+    return _Kept(series, found, drawn.to_pandas())
 
 
 def _of_publisher(panel: Panel, batch: pd.DataFrame) -> Ints:
@@ -92,19 +103,20 @@ def _of_publisher(panel: Panel, batch: pd.DataFrame) -> Ints:
     return np.flatnonzero(np.isin(panel.unique_ids, names))
 
 
-def _checked(
-    tonight: Tonight, panel: Panel, publisher: Contender, series: Ints, found: Attention
+def _tested(
+    tonight: Tonight, panel: Panel, publisher: Contender, kept: _Kept
 ) -> Faithfulness | None:
     """Remove patches from the contexts of some series, drawn by the seed of the spec."""
     most, seed = tonight.spec.attention.checked, tonight.spec.training.seed
-    drawn = np.random.default_rng(seed).permutation(len(series))[:most]
+    drawn = np.random.default_rng(seed).permutation(len(kept.series))[:most]
     drawn.sort()
     if not len(drawn):
         return None
+    found = kept.attention
     compared = found.read_by_all  # the others most members do not know, whatever one looked at
     return faithfulness(
         publisher.forecaster,
-        panel.select(series[drawn]),
+        panel.select(kept.series[drawn]),
         found.of_horizon[drawn][:, compared],
         found.together.steps[compared],
         seed=seed,
@@ -112,7 +124,11 @@ def _checked(
 
 
 def _forget(tonight: Tonight) -> None:
-    forget_attention(tonight.warehouse, cutoff=tonight.cutoff, run_id=tonight.run_id)
+    forget_attention(tonight.warehouse, **_run(tonight))
+
+
+def _run(tonight: Tonight) -> dict[str, Any]:
+    return {"cutoff": tonight.cutoff, "run_id": tonight.run_id, "token": tonight.token}
 
 
 def _forgotten(tonight: Tonight) -> list[str]:
@@ -122,3 +138,7 @@ def _forgotten(tonight: Tonight) -> list[str]:
     except Exception as error:
         return [f"Rows of an earlier run may still be there: {error}"]
     return []
+
+
+def _unknown(error: Exception) -> str:
+    return f"Where the forecasts looked is not known: {error}"

@@ -81,14 +81,17 @@ def record_attention(
     )
 
 
-def forget_attention(warehouse: Warehouse, *, cutoff: pd.Timestamp, run_id: str) -> None:
+def forget_attention(
+    warehouse: Warehouse, *, cutoff: pd.Timestamp, run_id: str, token: int
+) -> None:
     """Remove what an earlier run of a cutoff kept; nothing happens where there is nothing.
 
     Raises:
-        ConflictError: If other runs kept changing the table.
+        ConflictError: If a later attempt has written this cutoff, or others keep doing so.
         StorageError: If the warehouse cannot be written.
     """
-    delete_rows(attention_table(warehouse), where=_night(cutoff), commit=Commit(run_id))
+    why = "What an earlier run of the night kept explains another batch."
+    delete_rows(attention_table(warehouse), where=_night(cutoff), commit=Commit(run_id, token, why))
 
 
 def _night(cutoff: pd.Timestamp) -> dict[str, Value]:

@@ -271,7 +271,7 @@ def delete_rows(table: Table, *, where: Where, commit: Commit) -> None:
     """Remove the rows that `where` names; nothing happens where there are none.
 
     Raises:
-        ConflictError: If other runs kept changing the table.
+        ConflictError: If they were written under a higher token, or others kept changing the table.
         StorageError: If the folder cannot be written.
     """
     for attempt in range(ATTEMPTS):
@@ -398,10 +398,14 @@ def _refuse_older(opened: "DeltaTable", guard: str, token: int | None) -> int | 
 
 
 def _try_delete(opened: "DeltaTable", table: Table, where: Where, commit: Commit) -> bool:
+    from deltalake import Transaction
     from deltalake.exceptions import CommitFailedError
 
+    guard = f"{table.name}/{predicate(where)}"
+    _refuse_older(opened, guard, commit.token)
+    fence = [] if commit.token is None else [Transaction(guard, commit.token)]
     commit_id = uuid4().hex
-    properties = _properties(commit, commit_id, [])
+    properties = _properties(commit, commit_id, fence)
     with storage_trouble("write", table.path):
         try:
             done = opened.delete(predicate(where), commit_properties=properties)

@@ -120,6 +120,28 @@ def test_broken_sums_are_told_and_neither_kept_nor_raised(tonight_of, walks):
     assert kept(tonight).empty  # those of the run before explain another batch
 
 
+def test_rows_of_a_later_run_stay_where_an_older_one_comes_late(tonight_of, walks):
+    later = dataclasses.replace(tonight_of(run_id="later"), token=2)
+    published_by(later, walks)
+
+    looked = published_by(tonight_of(), walks)
+
+    assert "A newer attempt has written attention/" in looked.trouble
+    assert set(kept(later)["run_id"]) == {"later"}
+
+
+def test_a_test_that_fails_is_told_and_the_rows_stay(tonight_of, walks, monkeypatch):
+    def fail(*arguments, **options):
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(module, "faithfulness", fail)
+
+    looked = published_by(tonight_of(), walks)
+
+    assert looked.trouble == "Attention could not be put to the test: out of memory"
+    assert len(looked.drawn) == len(kept(tonight_of())) / 2
+
+
 def test_a_warehouse_that_cannot_be_written_is_told_and_fails_nothing(tonight_of, walks):
     tonight = tonight_of()
     published_by(tonight, walks)

@@ -102,12 +102,28 @@ def test_an_older_run_does_not_replace_what_a_later_one_kept(warehouse, panel):
 
 
 def test_a_night_can_be_forgotten_and_others_are_not(warehouse, panel):
-    forget_attention(warehouse, cutoff=CUTOFF, run_id="run")  # there is no table yet
+    forget_attention(warehouse, **RUN)  # there is no table yet
     later = CUTOFF + pd.Timedelta(hours=2)
     for cutoff in (CUTOFF, later):
         rows = rows_of(panel, [0.3, 0.7], [0.4, 0.6])
         record_attention(warehouse, rows, **{**RUN, "cutoff": cutoff})
 
-    forget_attention(warehouse, cutoff=CUTOFF, run_id="run")
+    forget_attention(warehouse, **RUN)
 
     assert set(kept(warehouse)["cutoff"].to_pylist()) == {later}
+
+
+def test_an_older_run_does_not_forget_what_a_later_one_kept(warehouse, panel):
+    record_attention(warehouse, rows_of(panel, [0.3, 0.7], [0.4, 0.6]), **RUN)
+
+    with pytest.raises(ConflictError, match="newer attempt"):
+        forget_attention(warehouse, **{**RUN, "token": 4})
+
+
+def test_an_older_run_does_not_bring_back_what_a_later_one_has_forgotten(warehouse, panel):
+    rows = rows_of(panel, [0.3, 0.7], [0.4, 0.6])
+    record_attention(warehouse, rows, **RUN)
+    forget_attention(warehouse, **{**RUN, "token": 6})
+
+    with pytest.raises(ConflictError, match="newer attempt"):
+        record_attention(warehouse, rows, **RUN)
