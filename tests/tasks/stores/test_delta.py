@@ -218,6 +218,16 @@ def test_deleting_takes_the_named_rows_and_is_nothing_the_second_time(either):
     assert read_table(either)["night"].to_pylist() == ["tue"]
 
 
+def test_deleting_is_fenced_like_writing(either):
+    put(either, "mon", token=5, a=1.0)
+    with pytest.raises(ConflictError, match="A newer attempt has written losses/night = 'mon'"):
+        delete_rows(either, where={"night": "mon"}, commit=Commit("r", token=4))
+    delete_rows(either, where={"night": "mon"}, commit=Commit("r", token=6))
+    with pytest.raises(ConflictError, match="A newer attempt has written losses/night = 'mon'"):
+        put(either, "mon", token=5, a=2.0)
+    assert read_table(either).num_rows == 0
+
+
 def test_a_table_that_does_not_exist_has_no_rows(either):
     assert read_table(either).num_rows == 0
     assert read_table(either).schema.names == SCHEMA.names
