@@ -1,9 +1,9 @@
 """Whether forecasts depend on what they looked at, and what it costs to keep where they looked.
 
 A default `attention_lstm` learns from the sample, for eight epochs, which takes about two minutes
-of a processor. The peer of the patch
-that a forecast looked at most is one drawn at random. The series of the sample, each many times,
-make up the larger night; the forecasts of the same series are what its cost is held against.
+of a processor. The peer of the patch that a forecast looked at most is one drawn at random. The
+series of the sample, each many times with noise, make up the larger night; its cost is held
+against that of the forecasts of the same series.
 """
 
 import tempfile
@@ -135,9 +135,11 @@ def _looked(panel: Panel, forecaster: Forecaster) -> Attention:
 
 
 def _many(panel: Panel, number: int) -> Panel:
-    """So many series, copies of those that there are."""
+    """So many series: those that there are with noise, for equal weights would take no room."""
     copies = panel.select(np.arange(number) % panel.num_series)
-    return replace(copies, unique_ids=tuple(f"series-{k:05d}" for k in range(number)))
+    noise = np.random.default_rng(SEED).gamma(20, 0.05, len(copies.y)).astype(np.float32)
+    names = tuple(f"series-{k:05d}" for k in range(number))
+    return replace(copies, unique_ids=names, y=copies.y * noise)
 
 
 def _kept(warehouse: Warehouse, panel: Panel, looked: Attention, looks: tuple[Any, ...]) -> int:
