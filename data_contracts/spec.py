@@ -428,6 +428,34 @@ class Attention(Part):
     checked: int = Field(default=200, ge=0, le=MANY)
 
 
+class Scoring(Part):
+    """What is accepted of a published night once its actuals are known, and who is told.
+
+    Attributes:
+        max_loss_ratio: Loss of the network per loss of the baseline beyond which a night is bad.
+        min_coverage: Least share of actuals inside the widest interval, relative to its nominal.
+        bad_nights: Bad nights in a row that ask for a training and are told of.
+        notify: Who is told: the name of a notification block of Prefect, such as
+            `slack-webhook/ops`; None: nobody.
+    """
+
+    max_loss_ratio: float = Field(default=1.2, ge=1, le=MANY)
+    min_coverage: Share = 0.7
+    bad_nights: int = Field(default=2, ge=1, le=MANY)
+    notify: str | None = None
+
+    @field_validator("notify")
+    @classmethod
+    def _notify_is_a_block(cls, notify: str | None) -> str | None:
+        # The message names no value: an address would hold a secret.
+        if notify is not None and not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", notify):
+            raise ValueError(
+                "expected the type and the name of a Prefect block, as in slack-webhook/ops, "
+                "got something else"
+            )
+        return notify
+
+
 class Registry(Part):
     """Where model versions are shown beside the warehouse.
 
@@ -459,6 +487,7 @@ class Spec(Part):
     exports: Exports = Exports()
     attention: Attention = Attention()
     registry: Registry = Registry()
+    scoring: Scoring = Scoring()
     warehouse: str = Field(default="./warehouse", min_length=1)
 
     @field_validator("name")
@@ -631,9 +660,9 @@ class Spec(Part):
         """Twelve hex digits of the content, without what changes no forecast.
 
         That is where the warehouse is, what is kept in it, exported from it, shown beside it and
-        told of forecasts, and the log.
+        told of forecasts, what is accepted of nights that are over, and the log.
         """
-        apart = ("warehouse", "retention", "exports", "attention", "registry")
+        apart = ("warehouse", "retention", "exports", "attention", "registry", "scoring")
         elsewhere: Any = dict.fromkeys(apart, True)
         content = self.model_dump(mode="json", exclude=elsewhere | {"training": {"log"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -21,7 +21,7 @@ from tasks.challengers import challengers_tonight, made_before, waiting_challeng
 from tasks.contenders import SUBSTITUTE, in_service
 from tasks.evaluate import as_published, evaluate_contenders, unseen_origins
 from tasks.extract import extract
-from tasks.forecast import forecast
+from tasks.forecast import forecast, reference_batch
 from tasks.outcome import Outcome
 from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
@@ -103,7 +103,9 @@ def nightly(
         report_refusal(tonight, refused, num_series=known.panel.num_series)
     output.raise_if_critical()
 
-    version = publish(tonight, batch)
+    usual = as_published(tonight, panel, baseline.contender, entries)
+    reference = reference_batch(tonight, known.panel, usual, contract, batch)
+    version = publish(tonight, batch, reference)
     looked = look(tonight, known.panel, publisher, batch)
     upkeep = (tidy_up(tonight), mirror(tonight, entries))
     outcome = Outcome(

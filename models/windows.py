@@ -89,5 +89,20 @@ def recent_target(panel: Panel, series: Ints, origins: Ints, *, length: int) -> 
     return target
 
 
+def observed_at(panel: Panel, series: Ints, slots: Ints) -> Floats:
+    """The target of each series at each slot, NaN where it was not observed.
+
+    Args:
+        panel: Where to look; may be memory-mapped.
+        series: Positions of the series, any shape.
+        slots: Slots, broadcast against `series`.
+    """
+    rows = panel.rows(series, slots)
+    inside = (rows >= panel.indptr[series]) & (rows < panel.indptr[series + 1])
+    rows = np.where(inside, rows, 0)
+    target: Floats = np.where(inside & panel.observed[rows], panel.y[rows], np.float32(np.nan))
+    return target
+
+
 def _take(values: Floats, rows: Ints, inside: Bools) -> Floats:
     return np.where(inside[..., None], values[rows], np.float32(np.nan))

@@ -47,26 +47,51 @@ def forecast(tonight: Tonight, panel: Panel, service: Contender, contract: Verdi
         The columns of `forecasts.schema`, sorted by series and time.
     """
     with stage("forecast"):
-        by_model, by_baseline = _shares(tonight.spec, panel, contract)
-        quality = BASELINE if service.role == BASELINE else CHAMPION
-        parts = [
-            _rows(tonight, panel, np.flatnonzero(by_model), service, quality),
-            _rows(
-                tonight,
-                panel,
-                np.flatnonzero(by_baseline),
-                substitute_of(tonight.spec),
-                SUBSTITUTED,
-            ),
-        ]
-        batch = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-        return batch.sort_values([UNIQUE_ID, DS], ignore_index=True)
+        return _batch(tonight, panel, service, contract)
+
+
+@task(
+    name="forecast of the baseline", task_run_name="forecast of the baseline", cache_policy=NO_CACHE
+)
+def reference_batch(
+    tonight: Tonight, panel: Panel, baseline: Contender, contract: Verdict, batch: pd.DataFrame
+) -> pd.DataFrame:
+    """What the baseline would publish tonight, so that later the batch can be held against it.
+
+    Args:
+        tonight: The night.
+        panel: All series that were ever observed.
+        baseline: As it would publish.
+        contract: The verdict on the input.
+        batch: What is published; where that is the baseline's, it is the answer.
+
+    Returns:
+        The columns of `forecasts.schema`, sorted by series and time.
+    """
+    makers = batch.loc[batch[QUALITY] != SUBSTITUTED, MODEL_VERSION]
+    if (makers == baseline.version).all():
+        return batch
+    with stage("forecast of the baseline"):
+        return _batch(tonight, panel, baseline, contract)
 
 
 def served_series(spec: Spec, panel: Panel, contract: Verdict) -> list[str]:
     """Names of the series that a batch must hold."""
     by_model, by_baseline = _shares(spec, panel, contract)
     return [panel.unique_ids[k] for k in np.flatnonzero(by_model | by_baseline)]
+
+
+def _batch(tonight: Tonight, panel: Panel, service: Contender, contract: Verdict) -> pd.DataFrame:
+    by_model, by_baseline = _shares(tonight.spec, panel, contract)
+    quality = BASELINE if service.role == BASELINE else CHAMPION
+    parts = [
+        _rows(tonight, panel, np.flatnonzero(by_model), service, quality),
+        _rows(
+            tonight, panel, np.flatnonzero(by_baseline), substitute_of(tonight.spec), SUBSTITUTED
+        ),
+    ]
+    batch = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return batch.sort_values([UNIQUE_ID, DS], ignore_index=True)
 
 
 def _shares(spec: Spec, panel: Panel, contract: Verdict) -> tuple[Bools, Bools]:

@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
+from tasks.stores.accuracy import keep_baseline
 from tasks.stores.forecasts import export_latest, publish_batch
 from tasks.tonight import Tonight
 
@@ -19,14 +20,15 @@ from tasks.tonight import Tonight
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def publish(tonight: Tonight, batch: pd.DataFrame) -> int:
-    """Commit the batch of a night, then export it if it is the newest.
+def publish(tonight: Tonight, batch: pd.DataFrame, reference: pd.DataFrame) -> int:
+    """Keep what the baseline says, commit the batch of a night, export it if it is the newest.
 
     Publishing a night again replaces its batch.
 
     Args:
         tonight: The night.
         batch: The columns of the forecasts' contract; see `publish_batch`.
+        reference: The same columns as the baseline would have published them.
 
     Returns:
         Version of the table that first holds the batch.
@@ -37,6 +39,15 @@ def publish(tonight: Tonight, batch: pd.DataFrame) -> int:
         StorageError: If the warehouse still cannot be written after the last attempt.
     """
     with stage("publish"):
+        # First, so that no batch that readers see lacks what it will be held against.
+        keep_baseline(
+            tonight.warehouse,
+            pa.Table.from_pandas(reference, preserve_index=False),
+            cutoff=tonight.cutoff,
+            levels=tonight.spec.quantile_levels,
+            run_id=tonight.run_id,
+            token=tonight.token,
+        )
         version = publish_batch(
             tonight.warehouse,
             pa.Table.from_pandas(batch, preserve_index=False),

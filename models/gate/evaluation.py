@@ -213,7 +213,7 @@ def losses_of(forecasts: Forecasts) -> Losses:
     means = np.empty((len(_MEASURES), len(target)))
     for batch in _batches(len(target), BATCH_SIZE):
         y = target[batch].astype(np.float64)
-        losses = _step_losses(y, quantiles[batch], forecasts.quantile_levels)
+        losses = step_losses(y, quantiles[batch], forecasts.quantile_levels)
         of_leads[:, batch] = losses
         means[:, batch] = [scores.observed_mean(each, ~np.isnan(y)) for each in losses]
     return Losses(
@@ -226,6 +226,22 @@ def losses_of(forecasts: Forecasts) -> Losses:
         leads=LeadLosses(**_named(of_leads.reshape(len(_MEASURES), *shape))),
         **_named(means.reshape(len(_MEASURES), *shape[:2])),
     )
+
+
+def step_losses(y: Doubles, quantiles: Floats, levels: tuple[float, ...]) -> Doubles:
+    """The measures of `LeadLosses` in their order, NaN where not observed, shape `(5, ...)`.
+
+    Args:
+        y: What came, shape `(...)`.
+        quantiles: What was forecast, shape `(..., Q)`.
+        levels: Quantile levels in the order of the last axis, 0.5 among them.
+    """
+    error = quantiles[..., levels.index(0.5)] - y
+    inside = scores.covered(y, quantiles, levels=levels)
+    pinball = scores.pinball(y, quantiles, levels=levels)
+    losses = np.stack([np.abs(error), pinball, np.abs(y), inside, error])
+    losses[:, np.isnan(y)] = np.nan
+    return losses
 
 
 def seasonal_errors(
@@ -295,16 +311,6 @@ def _refuse_seen(forecaster: Forecaster, origins: Ints) -> None:
             f"evaluation origin, got {forecaster.name} trained up to slot {learned}; evaluate it "
             "on later origins or train it on an earlier part."
         )
-
-
-def _step_losses(y: Doubles, quantiles: Floats, levels: tuple[float, ...]) -> Doubles:
-    """The measures of `LeadLosses` in their order, NaN where not observed, shape `(5, B, H)`."""
-    error = quantiles[..., levels.index(0.5)] - y  # (B, H)
-    inside = scores.covered(y, quantiles, levels=levels)
-    pinball = scores.pinball(y, quantiles, levels=levels)
-    losses = np.stack([np.abs(error), pinball, np.abs(y), inside, error])
-    losses[:, np.isnan(y)] = np.nan
-    return losses
 
 
 def _named(measures: Any) -> dict[str, Any]:

@@ -44,6 +44,16 @@ class Warehouse:
         return self.table("forecasts")
 
     @property
+    def baselines(self) -> Path | str:
+        """What the baseline would have published."""
+        return self.table("baselines")
+
+    @property
+    def accuracy(self) -> Path | str:
+        """How far published forecasts were from what came."""
+        return self.table("accuracy")
+
+    @property
     def evaluations(self) -> Path | str:
         """Losses from which the gate decided."""
         return self.table("evaluations")
