@@ -439,7 +439,7 @@ class Scoring(Part):
             `slack-webhook/ops`; None: nobody.
     """
 
-    max_loss_ratio: float = Field(default=1.2, ge=1, le=MANY)
+    max_loss_ratio: float = Field(default=1.25, ge=1, le=MANY)
     min_coverage: Share = 0.7
     bad_nights: int = Field(default=2, ge=1, le=MANY)
     notify: str | None = None

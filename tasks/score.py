@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import accuracy, baselines, forecasts
 from data_contracts.accuracy import BASELINE_LOSSES, BASIS, LOSSES, NOMINAL_COVERAGE, SCALE
 from data_contracts.errors import RefusedError
+from data_contracts.moments import in_utc
 from data_contracts.vocabulary import (
     BASELINE,
     CUTOFF,
@@ -126,7 +128,7 @@ class Actuals:
 
 
 @task(name="score", task_run_name="score", cache_policy=NO_CACHE)
-def score_batches(tonight: Tonight, panel: Panel, *, since: pd.Timestamp | None = None) -> Done:
+def score_batches(tonight: Tonight, panel: Panel, *, since: datetime | None = None) -> Done:
     """Bring `accuracy.delta` up to what is known now.
 
     Cutoffs are written anew where anything that their rows follow from has changed: an actual that
@@ -138,7 +140,8 @@ def score_batches(tonight: Tonight, panel: Panel, *, since: pd.Timestamp | None 
     Args:
         tonight: The instant, the spec and the warehouse.
         panel: What was observed by then.
-        since: The first cutoff that is looked at; None: all.
+        since: The first cutoff that is looked at, in the spec's zone unless it carries an offset;
+            None: all.
 
     Raises:
         RefusedError: If nothing has been published yet.
@@ -146,7 +149,8 @@ def score_batches(tonight: Tonight, panel: Panel, *, since: pd.Timestamp | None 
         StorageError: If the warehouse cannot be read or written.
     """
     with stage("score") as step:
-        batches = batches_to_score(tonight.warehouse, until=tonight.cutoff, since=since)
+        first = None if since is None else in_utc(since, tonight.grid.timezone)
+        batches = batches_to_score(tonight.warehouse, until=tonight.cutoff, since=first)
         actuals = Actuals.of(panel, tonight.spec.season_length)
         bases = bases_of(tonight.warehouse, batches, actuals)
         known = scored_from(tonight.warehouse)
@@ -171,16 +175,25 @@ def batches_to_score(
         RefusedError: If nothing has been published yet.
     """
     published = published_batches(warehouse)
-    if not published:
-        raise RefusedError(
-            f"No forecasts have been published in {warehouse.root}, so there is nothing to score; "
-            "`nightcast run` publishes them."
-        )
+    refuse_unpublished(warehouse, published)
     return [
         batch
         for batch in published
         if batch.cutoff < until and (since is None or batch.cutoff >= since)
     ]
+
+
+def refuse_unpublished(warehouse: Warehouse, published: Sequence[Batch]) -> None:
+    """Refuse to score where there is nothing to score.
+
+    Raises:
+        RefusedError: If nothing has been published yet.
+    """
+    if not published:
+        raise RefusedError(
+            f"No forecasts have been published in {warehouse.root}, so there is nothing to score; "
+            "`nightcast run` publishes them."
+        )
 
 
 def bases_of(

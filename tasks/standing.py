@@ -13,6 +13,7 @@ from models.gate.schedule import Bounds, Standing, growth, relative_loss
 from models.panel import Panel
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
+from tasks.realised import bad_nights, in_words, limits_of
 from tasks.service import Service
 from tasks.stores.records import decisions_before
 from tasks.stores.registry import versions
@@ -85,6 +86,7 @@ def standing_tonight(
         waiting=evidence.waiting,
         loss_growth=(seen.get(LOSS_GROWTH), of_last.get(LOSS_GROWTH)),
         drift=(seen.get(DRIFT), of_last.get(DRIFT)),
+        bad_nights=_bad_nights(tonight, champion),
     )
     return standing, seen
 
@@ -102,6 +104,14 @@ def _seen(
         DRIFT: _drift(tonight, champion, evidence.panel),
     }
     return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _bad_nights(tonight: Tonight, champion: Contender | None) -> str:
+    """What the champion's last published nights came to, where that asks for a training."""
+    if champion is None:
+        return ""
+    bad = bad_nights(tonight.warehouse, tonight.spec, tonight.cutoff, version=champion.version)
+    return in_words(bad, limits_of(tonight.spec))
 
 
 def _relative_loss(entries: Sequence[Entry]) -> float | None:

@@ -152,7 +152,7 @@ def published(nights: int) -> pa.Table:
     names = np.repeat([f"series-{number:02d}" for number in range(SERIES)], HORIZON)
     frame = pd.DataFrame(
         {
-            CUTOFF_DATE: cutoffs.date,
+            CUTOFF_DATE: pd.Series(cutoffs).dt.date,
             UNIQUE_ID: np.tile(names, nights),
             CUTOFF: cutoffs,
             DS: cutoffs + pd.to_timedelta(lead, "h").as_unit("us"),

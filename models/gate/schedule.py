@@ -58,6 +58,8 @@ class Standing:
         loss_growth: Of the champion's loss relative to the baseline's, 0.1 for a tenth more than
             when it was promoted: tonight, the night before, and so on.
         drift: Of the input, in the same order.
+        bad_nights: What the champion's published forecasts came to, in words, where that asks for a
+            training; else empty.
     """
 
     champion_age: timedelta | None = None
@@ -66,16 +68,17 @@ class Standing:
     waiting: tuple[str, ...] = ()
     loss_growth: tuple[float | None, ...] = ()
     drift: tuple[float | None, ...] = ()
+    bad_nights: str = ""
 
 
 def training_due(when: When, standing: Standing, bounds: Bounds) -> Due:
     """Decide whether tonight trains challengers.
 
     What is asked for is done. `auto` trains where there is a cause for it: no champion, one that is
-    too old, or on two nights in a row a loss or an input beyond its bound. A cause waits as long as
-    the cooldown lasts, so that a training that failed, or whose model was rejected, is not repeated
-    every night; and while models trained before wait for their judgement, as long as they are
-    younger than the age at which a champion is too old.
+    too old or whose published forecasts went badly, or on two nights in a row a loss or an input
+    beyond its bound. A cause waits as long as the cooldown lasts, so that a training that failed,
+    or whose model was rejected, is not repeated every night; and while models trained before wait
+    for their judgement, as long as they are younger than the age at which a champion is too old.
 
     Args:
         when: What the spec or the command says; `auto` decides here.
@@ -149,7 +152,7 @@ def _cause(standing: Standing, bounds: Bounds) -> str:
             f"{_each(standing.drift, '{:.2g}')} times what was usual, more than "
             f"{bounds.max_drift:g}"
         )
-    return ""
+    return standing.bad_nights
 
 
 def _obstacle(standing: Standing, bounds: Bounds) -> str:

@@ -45,30 +45,32 @@ def stability_index(past: Floats, recent: Floats) -> float:
     return float(((now - before) * np.log(now / before)).sum())
 
 
-def series_stability(y: Floats, *, learned: int, recent: int, season: int) -> float:
-    """Stability index of the end of a series against the part that a model learned from.
+def series_stability(past: Floats, recent: Floats, *, offset: int, season: int) -> float:
+    """Stability index of recent values of a series against those that a model learned from.
 
     Args:
-        y: The history, NaN where not observed, shape `(T,)`.
-        learned: Steps at its beginning that the model learned from.
-        recent: Steps at its end that are looked at; those learned from do not count.
+        past: What it learned from, in the order of time, NaN where not observed, shape `(P,)`.
+        recent: Later values, likewise, shape `(R,)`.
+        offset: Steps from the first of the past to the first of the recent values.
         season: Steps in the season that is taken away.
 
     Returns:
         NaN where one of them has too few values.
     """
-    phase = np.arange(len(y)) % season
-    padded = np.full(-(-learned // season) * season, np.nan)
-    padded[:learned] = y[:learned].astype(np.float64)
-    seasons = padded.reshape(-1, season)
-    known = ~np.isnan(seasons).all(axis=0)
+    padded: Doubles = np.full((-(-len(past) // season), season), np.nan)
+    padded.ravel()[: len(past)] = past
+    known = ~np.isnan(padded).all(axis=0)
     usual = np.full(season, np.nan)
-    usual[known] = np.nanmedian(seasons[:, known], axis=0)
-    beyond = (y - usual[phase]).astype(np.float32)
-    return stability_index(beyond[:learned], beyond[max(learned, len(y) - recent) :])
+    usual[known] = np.nanmedian(padded[:, known], axis=0)
+    beyond = (
+        (values - usual[(start + np.arange(len(values))) % season]).astype(np.float32)
+        for start, values in ((0, past), (offset, recent))
+    )
+    return stability_index(*beyond)
 
 
 def _shares(values: Floats, edges: Doubles) -> Doubles:
     counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
-    shares: Doubles = (counts + SMOOTHING) / (len(values) + SMOOTHING * len(counts))
+    smoothed = counts.astype(np.float64) + SMOOTHING
+    shares: Doubles = smoothed / smoothed.sum()
     return shares

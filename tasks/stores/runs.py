@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from data_contracts.night import Night
+from data_contracts.realised import Scoring
 from data_contracts.verdicts import Verdict
 from tasks.stores.files import write_text
 from tasks.stores.sharing import fetch_file, share_file
@@ -13,6 +14,7 @@ from tasks.stores.warehouse import Warehouse
 REPORT = "report.html"
 NIGHT = "night.json"
 VALIDATION = "validation.json"
+ACCURACY = "accuracy.json"
 TENSORBOARD = "tensorboard"
 
 
@@ -31,6 +33,13 @@ def write_validation(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdic
 def write_report(warehouse: Warehouse, cutoff: pd.Timestamp, page: str) -> Path:
     """Keep the page of a cutoff."""
     return _keep(warehouse, report_path(warehouse, cutoff), page)
+
+
+def write_scoring(warehouse: Warehouse, found: Scoring) -> Path:
+    """Keep what a scoring found beside the newest published night; the next one replaces it."""
+    path = warehouse.run(pd.Timestamp(found.cutoff)) / ACCURACY
+    write_text(path, found.model_dump_json(indent=1))
+    return path
 
 
 def report_path(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:

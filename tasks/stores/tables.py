@@ -1,5 +1,6 @@
 """All tables of a warehouse."""
 
+from tasks.stores.accuracy import accuracy_table, baselines_table
 from tasks.stores.attention import attention_table
 from tasks.stores.delta import open_table
 from tasks.stores.forecasts import forecasts_table
@@ -13,6 +14,8 @@ def tables_of(warehouse: Warehouse) -> tuple[Table, ...]:
     """Every table, whether it is there or not."""
     return (
         forecasts_table(warehouse),
+        baselines_table(warehouse),
+        accuracy_table(warehouse),
         evaluations_table(warehouse),
         decisions_table(warehouse),
         quarantine_table(warehouse),
