@@ -171,6 +171,25 @@ def backtest(
 
 @app.command()
 @_one_sentence
+def score(
+    spec: SpecPath,
+    *,
+    as_of: AsOf = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TS", help="The first cutoff to score; all by default."),
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Hold published forecasts against what came, and say how good they were."""
+    from flows.commands.score import run_scoring
+
+    run_scoring(spec, as_of, since, as_json=as_json, verbose=verbose)
+
+
+@app.command()
+@_one_sentence
 def champion(
     spec: SpecPath,
     *,

@@ -1,11 +1,17 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from data_contracts.frequency import Grid
 from data_contracts.spec import parse_spec
+from data_contracts.vocabulary import quantile_columns
 from models.forecasters.seasonal_naive import SeasonalNaive
 from models.panel import Panel
+from tasks.score import score_batches
+from tasks.stores.accuracy import keep_baseline, read_accuracy
+from tasks.stores.forecasts import publish_batch
+from tasks.stores.observations import read_observations
 from tasks.stores.registry import ModelVersion, store_model
 from tasks.stores.warehouse import open_warehouse
 from tasks.tonight import Tonight
@@ -111,3 +117,121 @@ def probed():
         return keep_version(tonight, version_of(tonight, seed), model, panel).model_version
 
     return put
+
+
+FIRST_NIGHT = pd.Timestamp("2024-03-01T00:00Z").as_unit("us")
+LEVELS = (0.1, 0.5, 0.9)
+
+
+class Nights:
+    """A source, and what was published from it: every day six hours of the series a and b."""
+
+    def __init__(self, folder, available_at=None, **fields):
+        self.folder = folder
+        self.spec = parse_spec(
+            {
+                "name": "nights",
+                "source": {
+                    "uri": str(folder / "observations.parquet"),
+                    "available_at": available_at,
+                },
+                "covariates": {"static": ["airport"]},
+                "calendar": {"frequency": "h"},
+                "horizon": 6,
+                "season_lengths": [24],
+                "warehouse": str(folder / "warehouse"),
+                **fields,
+            }
+        )
+        self.warehouse = open_warehouse(self.spec)
+        ds = pd.date_range(
+            FIRST_NIGHT - pd.Timedelta(days=10), periods=20 * 24, freq="h", unit="us"
+        )
+        rng = np.random.default_rng(1)
+        self.observations = pd.concat(
+            pd.DataFrame(
+                {
+                    "unique_id": name,
+                    "ds": ds,
+                    "y": 20 + rng.normal(size=len(ds)).round(2),
+                    "airport": airport,
+                }
+            )
+            for name, airport in (("a", "JFK"), ("b", "LGA"))
+        )
+        self.observe()
+
+    def observe(self, observations=None, **columns):
+        """Make these the source."""
+        if observations is not None:
+            self.observations = observations
+        self.observations.assign(**columns).to_parquet(self.spec.source.uri, index=False)
+
+    def cutoff(self, day):
+        return FIRST_NIGHT + pd.Timedelta(days=day)
+
+    def rows(self, day, *, q50=20.0, series=("a", "b"), levels=LEVELS, **changes):
+        """Rows of a batch: six leads per series, each level a unit above the one before."""
+        leads = np.tile(np.arange(1, 7, dtype=np.int32), len(series))
+        median = levels.index(0.5)
+        columns = quantile_columns(levels)
+        quantiles = {name: q50 + at - median for at, name in enumerate(columns)}
+        frame = pd.DataFrame(
+            {
+                "unique_id": np.repeat(list(series), 6),
+                "ds": self.cutoff(day) + pd.to_timedelta(leads, "h").as_unit("us"),
+                "lead": leads,
+                "mean": q50,
+                **quantiles,
+                "model": "lstm",
+                "model_version": "v1",
+                "quality": "champion",
+                "issued_at": self.cutoff(day),
+            }
+        )
+        return frame.assign(**changes)
+
+    def publish(self, day, *, run_id="run", baseline=21.0, levels=LEVELS, **changes):
+        """Publish the batch of a day, and keep the baseline's, None keeps none."""
+        cutoff = self.cutoff(day)
+        same = {"cutoff": cutoff, "levels": levels, "run_id": run_id, "token": 1}
+        if baseline is not None:
+            rows = self.rows(day, q50=baseline, levels=levels, model="seasonal_naive")
+            keep_baseline(self.warehouse, pa.Table.from_pandas(rows, preserve_index=False), **same)
+        rows = self.rows(day, levels=levels, **changes)
+        publish_batch(self.warehouse, pa.Table.from_pandas(rows, preserve_index=False), **same)
+
+    def tonight(self, day=9):
+        as_of = self.cutoff(day)
+        return Tonight(
+            spec=self.spec,
+            warehouse=self.warehouse,
+            as_of=as_of,
+            cutoff=as_of - pd.Timedelta(hours=1),
+            issued_at=as_of,
+            run_id="scoring",
+            token=1,
+        )
+
+    def score(self, day=9, **options):
+        """Score as of midnight of a day."""
+        tonight = self.tonight(day)
+        panel = read_observations(tonight.spec, tonight.as_of).panel
+        return score_batches.fn(tonight, panel, **options)
+
+    def accuracy(self):
+        """What `accuracy.delta` holds."""
+        return read_accuracy(self.warehouse).to_pandas()
+
+
+@pytest.fixture
+def nights(tmp_path):
+    """Builds `Nights` in a folder of their own; keywords are fields of the spec."""
+    numbers = iter(range(99))
+
+    def build(**fields):
+        folder = tmp_path / f"nights-{next(numbers)}"
+        folder.mkdir()
+        return Nights(folder, **fields)
+
+    return build
