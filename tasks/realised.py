@@ -243,6 +243,12 @@ def in_words(bad: Sequence[NightLoss], limits: Limits) -> str:
     return f"{nights} with known actuals went badly ({told})"
 
 
+def last_over(batches: Sequence[Batch], grid: Grid, until: pd.Timestamp) -> pd.Timestamp | None:
+    """The newest cutoff whose horizon was over at an instant, None without one."""
+    over = [batch.cutoff for batch in batches if _is_over(batch, grid, until)]
+    return max(over, default=None)
+
+
 def condensed(losses: Realised) -> dict[str, Any]:
     """The fields of `data_contracts.realised.Realised`."""
     ours, theirs = scores_of(losses), baseline_scores_of(losses)

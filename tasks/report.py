@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.attention import STEPS
-from data_contracts.errors import RefusedError
+from data_contracts.errors import NightcastError, RefusedError
 from data_contracts.forecasts import schema
 from data_contracts.night import Night
 from data_contracts.spec import Spec
@@ -20,6 +20,7 @@ from models.forecasters.neural import NeuralForecaster
 from models.panel import Panel
 from tasks.outcome import Outcome, record_of, record_of_refusal
 from tasks.progress import stage
+from tasks.realised import by_leads, by_model, by_night, last_over, recent_rows
 from tasks.reporting.artifacts import contract_table, key, markdown
 from tasks.reporting.charts import choose
 from tasks.reporting.excerpts import (
@@ -31,6 +32,8 @@ from tasks.reporting.excerpts import (
 )
 from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
+from tasks.reporting.realised import Look
+from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
 from tasks.stores.runs import write_night, write_report, write_validation
 from tasks.tonight import Tonight
@@ -57,7 +60,8 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
             batch=outcome.batch,
             judged=judged,
         )
-        page = _with_looks(replace(page, learned=_learned(outcome)), outcome)
+        page = replace(page, learned=_learned(outcome), look_back=look_back_from(tonight))
+        page = _with_looks(page, outcome)
         _keep(tonight, page)
     return night
 
@@ -152,6 +156,25 @@ def _with_looks(page: Page, outcome: Outcome) -> Page:
     names = [str(name) for name in rows[UNIQUE_ID].unique()]
     past = recent_actuals(outcome.known.panel, names, num_steps=int(one.max()))
     return replace(page, looked=rows, context=past)
+
+
+def look_back_from(tonight: Tonight) -> Look | None:
+    """What the forecasts of the last weeks came to, as far as it was known at the cutoff."""
+    until = tonight.cutoff
+    try:
+        batches = published_batches(tonight.warehouse)
+        last = last_over(batches, tonight.grid, until)
+        if last is None:
+            return None
+        rows = recent_rows(tonight.warehouse, until=last)
+        return Look(
+            models=tuple(by_model(rows)),
+            leads=tuple(by_leads(rows)),
+            nights=tuple(by_night(rows, batches, tonight.spec, until)),
+        )
+    except NightcastError as error:  # the page is good without it
+        get_run_logger().warning("The page does not say how good it was: %s", error)
+        return None
 
 
 def with_history(tonight: Tonight, page: Page) -> Page:

@@ -14,7 +14,7 @@ from data_contracts.night import Night
 from data_contracts.plain_text import visible
 from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
-from tasks.reporting import attention, by_lead, evidence, learning_curves
+from tasks.reporting import attention, by_lead, evidence, learning_curves, realised
 from tasks.reporting.charts import central_pairs, choose, fans, svg
 from tasks.reporting.contract import ContractView, contract_view, legend
 from tasks.reporting.formats import (
@@ -63,6 +63,7 @@ class Page:
             where nobody looked anywhere.
         context: As `actuals`, of these series and as far back as their forecasts looked.
         history: What the contracts found on the last nights; None where only tonight is known.
+        look_back: What the forecasts of the last weeks came to; None where that is not known.
     """
 
     night: Night
@@ -78,6 +79,7 @@ class Page:
     looked: pd.DataFrame | None = None
     context: pd.DataFrame | None = None
     history: History | None = None
+    look_back: realised.Look | None = None
 
 
 class Status(NamedTuple):
@@ -315,6 +317,7 @@ def _view(page: Page) -> dict[str, Any]:
         "intervals": intervals(page.quantile_levels),
         "glances": glance_rows(page),
         "faithfulness": faithfulness(night),
+        "realised": realised.view(page.look_back, timezone=page.timezone),
         "trainings": training_rows(page),
         "evidence": evidence_drawing(night),
         "leads": lead_rows(page),
