@@ -141,6 +141,10 @@ class Grid:
         """One of them."""
         return self.timestamps(np.array([slot]))[0]
 
+    def slot(self, instant: pd.Timestamp) -> int:
+        """Slot of the step that one instant falls into."""
+        return int(self.slots(np.asarray(_microseconds(instant)))[0])
+
     def last_complete_slot(self, as_of: pd.Timestamp) -> int:
         """Slot of the last step that is over at `as_of`.
 

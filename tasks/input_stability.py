@@ -48,8 +48,8 @@ def input_stability(tonight: Tonight, panel: Panel) -> tuple[InputDrift | None, 
             learned = load_panel(tonight.warehouse.snapshots / record.snapshot)
         except NightcastError as error:  # the scores are good without it
             return None, f"The input is not compared with what the champion learned from: {error}"
-        slots, _ = panel.grid.slots(np.array([record.train_cutoff.as_unit("us").value]))
-        return drift_since(version, learned, panel, until=int(slots[0]), spec=tonight.spec), ""
+        until = panel.grid.slot(record.train_cutoff)
+        return drift_since(version, learned, panel, until=until, spec=tonight.spec), ""
 
 
 def serving(tonight: Tonight) -> str | None:

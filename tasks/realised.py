@@ -281,8 +281,7 @@ def _night_losses(
 
 
 def _is_over(batch: Batch, grid: Grid, until: pd.Timestamp) -> bool:
-    slots, _ = grid.slots(pd.DatetimeIndex([batch.cutoff, until]).as_unit("us").asi8)
-    return bool(slots[0] + batch.horizon <= slots[1])
+    return grid.slot(batch.cutoff) + batch.horizon <= grid.slot(until)
 
 
 def _within(rows: Rows, days: int) -> Bools:

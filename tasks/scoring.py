@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -46,8 +45,7 @@ def look_back(spec_path: str, as_of: datetime | None) -> Tonight:
     if now.spec.source.available_at is not None:
         return now  # what is known of a step may change whenever
     last, grid = batches[-1], now.grid
-    slots, _ = grid.slots(np.array([last.cutoff.as_unit("us").value]))
-    over = int(slots[0]) + last.horizon
+    over = grid.slot(last.cutoff) + last.horizon
     as_of_end = min(now.as_of, grid.timestamp(over + 1))
     cutoff = grid.timestamp(grid.last_complete_slot(as_of_end))
     return replace(now, as_of=as_of_end, cutoff=cutoff)

@@ -60,9 +60,9 @@ def _print(found: Scoring) -> None:
 
 def _by_model(models: Sequence[OfModel], days: int) -> Table:
     table = Table(title=f"the last {days} days, by model")
-    _columns(table, "model", "nights")
+    _columns(table, "model")
     for score in models:
-        table.add_row(shown(score.model), str(score.nights), *_numbers(score))
+        table.add_row(shown(score.model), *_numbers(score))
     return table
 
 
@@ -82,24 +82,21 @@ def _by_series(worst: Sequence[OfSeries]) -> Table:
     return table
 
 
-def _columns(table: Table, first: str, *more: str) -> None:
+def _columns(table: Table, first: str) -> None:
     table.add_column(first)
-    names = ("MASE", "baseline", "WQL", "baseline", "gain", "coverage", "baseline", "bias")
-    for name in (*more, *names):
-        table.add_column(name, justify="right")
+    for name in ("MASE", "baseline", "WQL", "gain", "coverage", "bias"):
+        table.add_column(name, justify="right", no_wrap=True)
 
 
 def _numbers(score: Realised) -> tuple[str, ...]:
-    tone = "red" if score.gain < 0 else "green"
     gain = percent(score.gain, signed=True)
+    tone = "red" if score.gain < 0 else "green" if score.gain > 0 else "default"
     return (
         number(score.mase),
         number(score.baseline_mase),
         number(score.wql, 4),
-        number(score.baseline_wql, 4),
-        f"[{tone}]{gain}[/]" if score.gain == score.gain else gain,
+        f"[{tone}]{gain}[/]",
         f"{percent(score.coverage, 0)} of {percent(score.nominal_coverage, 0)}",
-        percent(score.baseline_coverage, 0),
         percent(score.bias, signed=True),
     )
 

@@ -153,7 +153,7 @@ class Nights:
                 {
                     "unique_id": name,
                     "ds": ds,
-                    "y": 20 + rng.normal(size=len(ds)).round(2),
+                    "y": 20 + rng.normal(scale=0.5, size=len(ds)).round(2),
                     "airport": airport,
                 }
             )
