@@ -237,7 +237,11 @@ def _query(
     wanted = ", ".join(f'"{name}"' for name in columns or ()) or "*"
     query = QueryBuilder().register("wanted", opened)
     with storage_trouble("read", table.path):
-        rows = pa.table(query.execute(f"SELECT {wanted} FROM wanted WHERE {condition}").read_all())
+        try:
+            result = query.execute(f"SELECT {wanted} FROM wanted WHERE {condition}").read_all()
+        except Exception as error:  # it has no class of its own, whatever is wrong with a file
+            raise OSError(str(error)) from error
+    rows = pa.table(result)
     kinds = {pa.string_view(): pa.string()}
     fields = [field.with_type(kinds.get(field.type, field.type)) for field in rows.schema]
     return rows.cast(pa.schema(fields))

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.windows import gather
+from models.windows import gather, observed_at
 
 CUTOFF, HORIZON, CONTEXT = 100, 3, 5
 LENGTHS = (12, 2, 7)
@@ -123,3 +123,15 @@ def test_arrays_are_small_floats_and_flags(panel):
     assert window.past.shape == (2, CONTEXT, 2)
     assert window.known.shape == (2, CONTEXT + HORIZON, 1)
     assert window.target.shape == (2, HORIZON)
+
+
+def test_what_was_observed_at_a_slot_is_what_the_history_says(panel):
+    slots = np.arange(CUTOFF - 20, CUTOFF + HORIZON + 3)
+    series = np.arange(len(LENGTHS))
+
+    observed = observed_at(panel, series[:, None], slots)
+
+    for k in series:
+        for slot, value in zip(slots, observed[k], strict=True):
+            expected = value_at(panel, panel.y, k, slot, missing=np.nan)
+            assert np.array_equal(value, expected, equal_nan=True)

@@ -5,7 +5,7 @@ import pytest
 from data_contracts.forecasts import schema, validate_forecasts
 from data_contracts.verdicts import Finding, Severity, Verdict
 from tasks.contenders import baseline_of, open_contender
-from tasks.forecast import forecast, served_series
+from tasks.forecast import forecast, reference_batch, served_series
 
 
 def set_aside(*names):
@@ -75,3 +75,19 @@ def test_a_batch_of_nobody_is_refused_in_words(tonight_of, walks):
     assert batch.columns.tolist() == schema(tonight.spec.quantile_levels).names
     (finding,) = judged(tonight, batch, []).critical
     assert finding.sentence.startswith("The batch has 0 rows instead of 1 ")
+
+
+def test_the_baseline_is_asked_beside_a_network_and_is_its_own_reference(tonight_of, walks, store):
+    tonight = tonight_of()
+    baseline = baseline_of(tonight.spec)
+    champion = open_contender(tonight.warehouse, store(tonight), "champion")
+    by_network, by_itself = (
+        forecast.fn(tonight, walks, who, set_aside("b")) for who in (champion, baseline)
+    )
+
+    beside = reference_batch.fn(tonight, walks, baseline, set_aside("b"), by_network)
+    own = reference_batch.fn(tonight, walks, baseline, set_aside("b"), by_itself)
+
+    assert own is by_itself
+    pd.testing.assert_frame_equal(beside, by_itself)
+    assert (beside["q50"] != by_network["q50"]).any()

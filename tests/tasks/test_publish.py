@@ -1,10 +1,13 @@
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from data_contracts.errors import ContractError
 from data_contracts.spec import parse_spec
 from tasks.publish import publish
-from tasks.stores.forecasts import read_batch
+from tasks.stores.accuracy import kept_baselines, read_baselines
+from tasks.stores.forecasts import cutoffs, read_batch
 from tasks.stores.warehouse import Warehouse
 from tasks.tonight import Tonight
 
@@ -53,10 +56,24 @@ def batch(cutoff, value):
 def test_a_batch_is_published_and_the_newest_is_exported(tmp_path, days, exported):
     nights = [night(tmp_path, NIGHT), night(tmp_path, NIGHT + pd.Timedelta(days=days))]
     versions = [
-        publish.fn(tonight, batch(tonight.cutoff, value))
+        publish.fn(tonight, batch(tonight.cutoff, value), batch(tonight.cutoff, value + 5))
         for tonight, value in zip(nights, (1.0, 2.0), strict=True)
     ]
     warehouse = nights[0].warehouse
     assert versions == [1, 2]
     assert read_batch(warehouse, nights[1].cutoff)["q50"].to_pylist() == [2.0]
     assert pq.read_table(warehouse.exports / "latest.parquet")["q50"].to_pylist() == [exported]
+
+
+def test_what_the_baseline_would_have_published_is_kept_before_the_batch_is_seen(tmp_path):
+    tonight = night(tmp_path, NIGHT)
+
+    with pytest.raises(ContractError):
+        publish.fn(tonight, batch(NIGHT, 1.0).assign(q50=np.nan), batch(NIGHT, 2.0))
+    kept = read_baselines(tonight.warehouse, [NIGHT])
+    assert cutoffs(tonight.warehouse) == []
+    publish.fn(tonight, batch(NIGHT, 1.0), batch(NIGHT, 3.0))
+    again = read_baselines(tonight.warehouse, [NIGHT])
+
+    assert (kept["q50"].to_pylist(), again["q50"].to_pylist()) == ([2.0], [3.0])
+    assert kept_baselines(tonight.warehouse) == {NIGHT: tonight.run_id}

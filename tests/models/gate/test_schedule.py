@@ -40,6 +40,7 @@ CALM = Standing(
         pytest.param(
             "auto", {"drift": (2.0, 1.5)}, False, "2 times what was usual", id="one drift"
         ),
+        pytest.param("auto", {"bad_nights": "two nights went"}, True, "two nights went", id="bad"),
         pytest.param("always", {"since_training": DAYS}, True, "asked for", id="asked for"),
         pytest.param("never", {"champion_age": None}, False, "says never", id="forbidden"),
     ],
@@ -58,6 +59,7 @@ CAUSES = {
     "demoted": {"demoted": True},
     "loss": {"loss_growth": (0.5, 0.5)},
     "drift": {"drift": (5.0, 5.0)},
+    "bad nights": {"bad_nights": "the last 2 nights went badly"},
 }
 
 
