@@ -76,12 +76,8 @@ def notify(block: str, *, subject: str, body: str) -> None:
         subject: One line.
         body: The message.
     """
-    import prefect.blocks.notifications  # so that the types of its blocks are known
-    import prefect.blocks.webhook  # noqa: F401  for the same reason
+    import prefect.blocks.notifications  # noqa: F401  so that the types of its blocks are known
     from prefect.blocks.core import Block
 
     sender: Any = Block.load(block)
-    if hasattr(sender, "notify"):
-        sender.notify(body, subject)
-    else:
-        sender.call({"subject": subject, "body": body}).raise_for_status()
+    sender.notify(body, subject)

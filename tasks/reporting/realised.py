@@ -168,7 +168,7 @@ def _svg(
         axes.xaxis.set_major_locator(locator)
         formatter = ConciseDateFormatter(locator, tz=timezone, show_offset=False)
         axes.xaxis.set_major_formatter(formatter)
-        highest = np.nanmax([value for values, _ in lines for value in values], initial=0.0)
+        highest = np.nanmax(np.array([values for values, _ in lines]), initial=0.0)
         axes.set_ylim(0, 1.06 * highest or 1.0)
         dress(axes)
         if nominal is not None:

@@ -162,14 +162,7 @@ def test_where_nobody_can_be_told_the_scoring_goes_on_and_the_next_tries_again(
 
 
 @pytest.mark.flow
-def test_a_plain_webhook_will_do_and_a_block_that_is_not_there_is_said(serving, service):
-    from prefect.blocks.webhook import Webhook
+def test_a_block_that_is_not_there_is_said(serving):
+    (warning,) = alarm(serving(bad_from=4, scoring={"notify": "slack-webhook/nobody"})).warnings
 
-    Webhook(url=service.url, allow_private_urls=True).save("plain", overwrite=True)
-    found = alarm(serving(bad_from=4, scoring={"notify": "webhook/plain"}))
-    missing = alarm(serving(bad_from=4, scoring={"notify": "slack-webhook/nobody"}))
-
-    assert found.notified == "webhook/plain"
-    assert service.heard == [{"subject": "nights: bad nights in a row", "body": found.alarm}]
-    (warning,) = missing.warnings
     assert "the block slack-webhook/nobody failed with ValueError" in warning

@@ -57,9 +57,9 @@ def test_stale_actuals_are_scored_and_those_of_another_unit_are_not(place):
     place.observe(whole[whole["ds"] < place.cutoff(3)])
     refuse_untrustworthy(*judged(place))
 
-    thousands = whole["y"].where(whole["ds"] < place.cutoff(8), whole["y"] * 1000)
-    place.observe(whole.assign(y=thousands))
-    with pytest.raises(ContractError, match=r"factor of 1e\+03.* Nothing was scored\."):
+    thousandfold = whole["y"].where(whole["ds"] < place.cutoff(8), whole["y"] * 1000)
+    place.observe(whole.assign(y=thousandfold))
+    with pytest.raises(ContractError, match=r"set aside: 48 .* Nothing was scored\."):
         refuse_untrustworthy(*judged(place))
 
 

@@ -219,3 +219,25 @@ def test_bounds_are_those_of_the_spec(tonight_of):
 
     assert (bounds.max_age, bounds.cooldown) == (timedelta(days=3), timedelta(0))
     assert (bounds.max_loss_growth, bounds.max_drift) == (0.2, 4)
+
+
+def test_a_champion_whose_published_nights_went_badly_is_trained_again(tonight_of, nights, store):
+    place = nights(training={"cooldown_days": 0})
+    tonight = place.tonight()
+    version = store(tonight, horizon=6)
+    for day in range(6):
+        place.publish(day, model_version=version, q50=60.0 if day > 3 else 20.0)
+    champion = open_contender(place.warehouse, version, "champion")
+    service, origins = Service(champion, version, overtaken=False), np.array([10])
+    calm = training_tonight(tonight, service, origins, asked=None)
+
+    place.score()
+    due = training_tonight(tonight, service, origins, asked=None)
+    standing, _ = standing_tonight(tonight, NOBODY, Evidence())
+    early = replace(tonight, cutoff=place.cutoff(5))
+
+    assert not calm.train
+    assert due.train
+    assert due.reason.startswith("Training, because the last 2 nights with known actuals went badl")
+    assert standing.bad_nights == "", "another version says nothing"
+    assert not training_tonight(early, service, origins, asked=None).train
