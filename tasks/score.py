@@ -191,7 +191,7 @@ def refuse_unpublished(warehouse: Warehouse, published: Sequence[Batch]) -> None
     """
     if not published:
         raise RefusedError(
-            f"No forecasts have been published in {warehouse.root}, so there is nothing to score; "
+            f"No forecasts have been published in {warehouse.place}, so there is nothing to score; "
             "`nightcast run` publishes them."
         )
 

@@ -1,5 +1,7 @@
 """Speed of scoring a year of published nights, and whether scoring them again changes anything.
 
+    python -m benchmarks.table.scoring [--quick] [--json]
+
 A year of batches of random forecasts beside what the baseline would have published is scored from
 scratch, again, and after late actuals. The peer merges the same forecasts with the same actuals in
 pandas and takes means by series and lead: what an analyst would write, without MASE, coverage by
@@ -7,7 +9,10 @@ ties, point in time, a table that is kept, or a baseline.
 """
 
 import hashlib
+import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +20,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.publish import seconds
 from benchmarks.report import Figure
+from benchmarks.table.places import alone
 from data_contracts import baselines, forecasts
 from data_contracts.spec import DECILES, parse_spec
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, LEAD, RUN_ID, UNIQUE_ID, Y
@@ -66,10 +71,14 @@ class Year:
         return -1 if opened is None else opened.version()
 
     @property
+    def rows(self) -> pa.Table:
+        """All rows, in order."""
+        return read_accuracy(self.tonight.warehouse).combine_chunks()
+
+    @property
     def content(self) -> str:
         """Digest of all rows."""
-        rows = read_accuracy(self.tonight.warehouse).combine_chunks()
-        sink = pa.BufferOutputStream()
+        rows, sink = self.rows, pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, rows.schema) as stream:
             stream.write_table(rows)
         return hashlib.sha256(sink.getvalue()).hexdigest()
@@ -181,6 +190,13 @@ def publish(year: Year) -> None:
     replace_rows(baselines_table(warehouse, DECILES), kept, where=where, commit=commit)
 
 
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
 def by_hand(year: Year) -> pd.DataFrame:
     """The same in pandas: merge with the actuals, then means by series and lead."""
     both = year.published.to_pandas().merge(
@@ -194,3 +210,7 @@ def by_hand(year: Year) -> pd.DataFrame:
     both["covered"] = both[Y].between(both["q10"], both["q90"])
     measures = ["absolute_error", "pinball", "covered"]
     return both.groupby([UNIQUE_ID, LEAD])[measures].mean()
+
+
+if __name__ == "__main__":
+    sys.exit(alone("scoring", measure))

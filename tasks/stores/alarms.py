@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 
 import pandas as pd
 
+from tasks.stores.sharing import fetch_file, share_file
 from tasks.stores.warehouse import Warehouse
 
 TOLD = "told.json"
@@ -20,7 +20,7 @@ def claim(warehouse: Warehouse, nights: Sequence[pd.Timestamp], who: str) -> boo
         who: Is told; stands in the mark.
     """
     marks = [warehouse.run(night) / TOLD for night in nights]
-    if any(mark.exists() for mark in marks):
+    if any(fetch_file(warehouse, mark).exists() for mark in marks):
         return False
     made = []
     for mark in marks:
@@ -28,17 +28,20 @@ def claim(warehouse: Warehouse, nights: Sequence[pd.Timestamp], who: str) -> boo
         try:
             with mark.open("x", encoding="utf-8") as file:
                 file.write(json.dumps({"told": who}))
-        except FileExistsError:
-            break
+        except FileExistsError:  # another run was faster
+            for own in made:
+                own.unlink(missing_ok=True)
+            return False
         made.append(mark)
-    if len(made) < len(marks):
-        for mark in made:
-            mark.unlink(missing_ok=True)
-    return len(made) == len(marks)
+    for mark in made:
+        share_file(warehouse, mark)
+    return True
 
 
 def release(warehouse: Warehouse, nights: Sequence[pd.Timestamp]) -> None:
     """Take the marks away again, because nobody could be told."""
-    for night in nights:
-        with suppress(FileNotFoundError):
-            (warehouse.run(night) / TOLD).unlink()
+    marks = [warehouse.run(night) / TOLD for night in nights]
+    for mark in marks:
+        mark.unlink(missing_ok=True)
+    if warehouse.store is not None:
+        warehouse.store.remove(mark.relative_to(warehouse.root).as_posix() for mark in marks)

@@ -38,8 +38,7 @@ def write_report(warehouse: Warehouse, cutoff: pd.Timestamp, page: str) -> Path:
 def write_scoring(warehouse: Warehouse, found: Scoring) -> Path:
     """Keep what a scoring found beside the newest published night; the next one replaces it."""
     path = warehouse.run(pd.Timestamp(found.cutoff)) / ACCURACY
-    write_text(path, found.model_dump_json(indent=1))
-    return path
+    return _keep(warehouse, path, found.model_dump_json(indent=1))
 
 
 def report_path(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
