@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ def claim(warehouse: Warehouse, nights: Sequence[pd.Timestamp], who: str) -> boo
     marks = [warehouse.run(night) / TOLD for night in nights]
     if any(fetch_file(warehouse, mark).exists() for mark in marks):
         return False
-    made = []
+    made: list[Path] = []
     for mark in marks:
         mark.parent.mkdir(parents=True, exist_ok=True)
         try:

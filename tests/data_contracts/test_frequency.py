@@ -28,13 +28,6 @@ def at(text, timezone="UTC"):
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_the_slot_of_an_instant_is_that_of_the_step_that_holds_it():
-    grid = Grid("h")
-
-    assert grid.slot(pd.Timestamp("1970-01-02T01:59Z")) == 25
-    assert grid.timestamp(grid.slot(pd.Timestamp("2024-03-01T05:00Z"))).hour == 5
-
-
 def test_slots_count_the_steps_without_holes(grid):
     slot, _ = grid.slots(microseconds([at("2024-03-05")]))
     slots = slot + np.arange(-100, 100)
@@ -175,3 +168,10 @@ def test_a_frequency_brings_its_usual_seasons(frequency, seasons):
 
     assert habits.season_lengths == seasons
     assert habits.context_length >= 2 * seasons[-1]
+
+
+def test_the_slot_of_an_instant_is_that_of_the_step_that_holds_it():
+    grid = Grid("h")
+
+    assert grid.slot(pd.Timestamp("1970-01-02T01:59Z")) == 25
+    assert grid.timestamp(grid.slot(pd.Timestamp("2024-03-01T05:00Z"))).hour == 5

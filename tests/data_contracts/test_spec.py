@@ -376,3 +376,16 @@ def test_a_champion_may_serve_four_horizons_and_a_fortnight_at_least(frequency, 
 
     assert parse_spec(fields).champion_max_age == timedelta(days=days)
     assert parse_spec(fields | {"training": {"max_age_days": 3}}).champion_max_age.days == 3
+
+
+def test_what_is_accepted_of_nights_that_are_over_changes_no_forecast():
+    assert parse(scoring={"max_loss_ratio": 2, "notify": "slack-webhook/ops"}).digest == (
+        parse().digest
+    )
+
+
+@pytest.mark.parametrize("notify", ["ops", "https://hooks.example/secret", "slack-webhook/"])
+def test_who_is_told_is_the_name_of_a_block_and_no_address(notify):
+    with pytest.raises(SpecError, match=r"scoring\.notify: expected the type and the name") as told:
+        parse(scoring={"notify": notify})
+    assert "secret" not in str(told.value)
