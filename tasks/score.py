@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts import accuracy, baselines, forecasts
+from data_contracts import accuracy
 from data_contracts.accuracy import BASELINE_LOSSES, BASIS, LOSSES, NOMINAL_COVERAGE, SCALE
 from data_contracts.errors import RefusedError
 from data_contracts.moments import in_utc
@@ -233,7 +233,7 @@ def realised_rows(
     panel, series = actuals.panel, _series(published, actuals)
     slots, _ = panel.grid.slots(_instants(published[CUTOFF]))
     cutoffs, night = np.unique(slots, return_inverse=True)
-    losses, nominal = realised_losses(y, *quantiles_in(published, forecasts.schema(()).names))
+    losses, nominal = realised_losses(y, *quantiles_in(published))
     of_baseline, names = _baseline_losses(published, kept, y, actuals)
     of_nights = [bases[instant] for instant in panel.grid.timestamps(cutoffs)]
     scales = np.array([basis.scale for basis in of_nights]).reshape(-1, panel.num_series)
@@ -328,7 +328,7 @@ def _baseline_losses(
     """
     position = _matching(published, kept, actuals)
     found = position >= 0
-    quantiles, levels = quantiles_in(kept, baselines.schema(()).names)
+    quantiles, levels = quantiles_in(kept)
     theirs = np.full((len(y), len(levels)), np.nan, np.float32)
     theirs[found] = quantiles[position[found]]
     values = dict(zip(LOSSES, realised_losses(y, theirs, levels=levels)[0], strict=True))

@@ -30,7 +30,7 @@ from tasks.stores.delta import (
     replace_rows,
     storage_trouble,
 )
-from tasks.stores.forecasts import forecasts_table
+from tasks.stores.forecasts import forecasts_table, quantiles_of
 from tasks.stores.table import Table, Value, Where, predicate, stamped
 from tasks.stores.warehouse import Warehouse
 
@@ -64,6 +64,7 @@ def accuracy_table(warehouse: Warehouse, statics: Sequence[str] = ()) -> Table:
         accuracy.KEY,
         accuracy.PARTITION_BY,
         accuracy.MIGRATIONS,
+        apart=(CUTOFF,),
     )
 
 
@@ -75,6 +76,7 @@ def baselines_table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Tab
         baselines.KEY,
         baselines.PARTITION_BY,
         baselines.MIGRATIONS,
+        apart=(CUTOFF,),
     )
 
 
@@ -290,19 +292,9 @@ def _finite(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     return pc.if_else(pc.is_finite(column), column, None)
 
 
-def quantiles_in(rows: pa.Table, fixed: Sequence[str]) -> tuple[Floats, tuple[float, ...]]:
-    """The quantiles of some rows, NaN where a row has no such level, `(N, Q)`, and their levels.
-
-    Args:
-        rows: Of a table with a column per level.
-        fixed: Its other columns.
-    """
-    found = {
-        float(name[1:].replace("_", ".")) / 100: name
-        for name in rows.column_names
-        if name not in fixed
-    }
-    levels = tuple(sorted(found))
-    columns = [rows[found[level]].to_numpy() for level in levels]
+def quantiles_in(rows: pa.Table) -> tuple[Floats, tuple[float, ...]]:
+    """The quantiles of some rows, NaN where a row has no such level, `(N, Q)`, and their levels."""
+    found = quantiles_of(rows)
+    columns = [rows[name].to_numpy() for name in found]
     quantiles = np.stack(columns, axis=1) if columns else np.empty((rows.num_rows, 0))
-    return quantiles.astype(np.float32, copy=False), levels
+    return quantiles.astype(np.float32, copy=False), tuple(found.values())

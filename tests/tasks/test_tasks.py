@@ -169,7 +169,7 @@ def spend_night(spec):
     assert set_aside(known.panel, contract).num_series <= known.panel.num_series
     batch = forecast.fn(tonight, known.panel, baseline_of(spec), contract)
     validate_output.fn(tonight, batch, known, contract).raise_if_critical()
-    publish.fn(tonight, batch)
+    publish.fn(tonight, batch, batch)
     served = served_series(spec, known.panel, contract)
     return read_batch(tonight.warehouse).to_pandas(), served
 

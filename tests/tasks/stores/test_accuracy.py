@@ -135,9 +135,10 @@ def test_a_table_of_a_newer_version_is_refused(warehouse):
 
 
 def test_quantiles_are_found_by_their_names():
-    rows = pa.table({"mean": [1.0], "q2_5": [0.5], "q50": pa.nulls(1, pa.float32()), "q10": [0.7]})
+    rows = pa.table({"mean": [1.0, 2], "q2_5": [0.5, None], "q50": [0.7, 1], "quality": ["a", "b"]})
 
-    quantiles, levels = quantiles_in(rows, ["mean"])
+    quantiles, levels = quantiles_in(rows)
 
-    assert levels == (0.025, 0.1, 0.5)
-    assert quantiles.tolist() == [pytest.approx([0.5, 0.7, np.nan], nan_ok=True)]
+    assert levels == (0.025, 0.5)
+    assert quantiles == pytest.approx(np.array([[0.5, 0.7], [np.nan, 1]]), nan_ok=True)
+    assert quantiles_in(rows.select(["mean"]))[0].shape == (2, 0)
