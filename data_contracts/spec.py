@@ -13,10 +13,18 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from data_contracts.errors import SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
@@ -27,6 +35,7 @@ MANY = 100_000  # steps, minutes or days beyond which a number is a slip
 Share = Annotated[float, Field(ge=0, le=1)]
 LayerGroup = Literal["encoder", "attention", "head"]
 NO_START = "none"
+ALL_SERIES = "total"  # the level of the sum of all series
 VERSION_NAME = r"\d{8}T\d{4}-[a-z0-9_+]+-[0-9a-f]{6}"
 
 
@@ -46,12 +55,13 @@ class Part(BaseModel):
     """A section of the spec: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    switches: ClassVar[tuple[str, ...]] = ()  # keys that are meant to be true or false
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_switches(cls, value: object) -> object:
+    def _no_switches(cls, value: object, info: ValidationInfo) -> object:
         # YAML reads yes and on as true, which would pass for the number 1.
-        if isinstance(value, bool):
+        if isinstance(value, bool) and info.field_name not in cls.switches:
             raise ValueError("expected no true or false")
         return value
 
@@ -285,6 +295,45 @@ class Calibration(Part):
     origins: int = Field(default=28, ge=1, le=MANY)
 
 
+class Hierarchy(Part):
+    """Which totals of the series are published beside them.
+
+    Attributes:
+        by: Static columns of each label of which the sum of its series is published.
+        total: Whether the sum of all series is.
+        method: `bottom_up` sums up the forecasts of the series; `mint` first moves these, so that
+            they agree with forecasts of the totals.
+    """
+
+    switches: ClassVar[tuple[str, ...]] = ("total",)
+
+    by: tuple[str, ...] = ()
+    total: bool = False
+    method: Literal["bottom_up", "mint"] = "bottom_up"
+
+    @field_validator("by")
+    @classmethod
+    def _columns_differ(cls, by: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(by)) < len(by):
+            raise ValueError("expected every column once")
+        if ALL_SERIES in by:
+            raise ValueError(
+                f"expected no column named {ALL_SERIES!r}, the name of the sum of all series"
+            )
+        return by
+
+    @model_validator(mode="after")
+    def _method_has_totals(self) -> Self:
+        if self.method == "mint" and not self.is_asked_for:
+            raise ValueError("expected by or total beside method, got no total to agree with")
+        return self
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether there are any totals."""
+        return self.total or bool(self.by)
+
+
 class Contracts(Part):
     """Thresholds of the input and output contracts.
 
@@ -482,6 +531,7 @@ class Spec(Part):
     training: Training = Training()
     gate: Gate = Gate()
     calibration: Calibration = Calibration()
+    hierarchy: Hierarchy = Hierarchy()
     contracts: Contracts = Contracts()
     retention: Retention = Retention()
     exports: Exports = Exports()
@@ -549,6 +599,16 @@ class Spec(Part):
                 raise ValueError(
                     "training.auxiliary: expected columns of covariates.past, each once "
                     f"({', '.join(past) or 'there are none'}), got {name!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _totals_of_static_columns(self) -> Self:
+        for column in self.hierarchy.by:
+            if column not in self.covariates.static:
+                known = ", ".join(self.covariates.static) or "there are none"
+                raise ValueError(
+                    f"hierarchy.by: expected columns of covariates.static ({known}), got {column!r}"
                 )
         return self
 
@@ -660,10 +720,13 @@ class Spec(Part):
         """Twelve hex digits of the content, without what changes no forecast.
 
         That is where the warehouse is, what is kept in it, exported from it, shown beside it and
-        told of forecasts, what is accepted of nights that are over, and the log.
+        told of forecasts, what is accepted of nights that are over, and the log; and totals that
+        are only summed up.
         """
         apart = ("warehouse", "retention", "exports", "attention", "registry", "scoring")
         elsewhere: Any = dict.fromkeys(apart, True)
+        if self.hierarchy.method == "bottom_up":
+            elsewhere["hierarchy"] = True
         content = self.model_dump(mode="json", exclude=elsewhere | {"training": {"log"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -25,6 +25,8 @@ MODEL_VERSION = "model_version"
 QUALITY = "quality"
 ISSUED_AT = "issued_at"
 RUN_ID = "run_id"
+LEVEL = "level"  # of a total: the static column whose label its series share
+SERIES = "series"  # how many
 
 CHAMPION: Final = "champion"
 BASELINE: Final = "baseline"

@@ -240,13 +240,21 @@ def forecasts(
         Path | None,
         typer.Option("-o", "--output", help="Write the rows to a .parquet or .csv file."),
     ] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level",
+            metavar="COLUMN",
+            help="Totals in the place of series: those of a static column, or `total`.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Read published forecasts: a batch, what was said for a step, or who published when."""
     from flows.commands.forecasts import Question, show_forecasts
 
-    question = Question(cutoff, version, history, step, series, lead)
+    question = Question(cutoff, version, history, step, series, lead, level)
     show_forecasts(spec, question, output, as_json=as_json)
 
 

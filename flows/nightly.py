@@ -19,7 +19,7 @@ from tasks.attention import look
 from tasks.baselines import baseline_tonight
 from tasks.challengers import challengers_tonight, made_before, waiting_challengers
 from tasks.contenders import SUBSTITUTE, in_service
-from tasks.evaluate import as_published, evaluate_contenders, unseen_origins
+from tasks.evaluate import as_published, evaluate_contenders, past_of, unseen_origins
 from tasks.extract import extract
 from tasks.forecast import forecast, reference_batch
 from tasks.outcome import Outcome
@@ -29,6 +29,7 @@ from tasks.report import refusals_on_record, report, report_refusal
 from tasks.snapshot import snapshot
 from tasks.standing import Evidence
 from tasks.tonight import begin
+from tasks.totals import add_up
 from tasks.train import train_challengers, training_tonight
 from tasks.upkeep import mirror, tidy_up
 from tasks.validate import set_aside, validate_input, validate_output
@@ -105,7 +106,9 @@ def nightly(
 
     usual = as_published(tonight, panel, baseline.contender, entries)
     reference = reference_batch(tonight, known.panel, usual, contract, batch)
-    version = publish(tonight, batch, reference)
+    past = past_of(tonight, panel, service, entries)
+    totals = add_up(tonight, known.panel, batch, contract, publisher, past)
+    version = publish(tonight, batch, reference, totals.rows)
     looked = look(tonight, known.panel, publisher, batch)
     upkeep = (tidy_up(tonight), mirror(tonight, entries))
     outcome = Outcome(
@@ -121,6 +124,7 @@ def nightly(
         decision=decision,
         batch=batch,
         output=output,
+        totals=totals,
         version=version,
         looked=looked,
         upkeep=upkeep,

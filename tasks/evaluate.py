@@ -13,13 +13,16 @@ from data_contracts.evaluations import ROLE
 from data_contracts.night import Score
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import LEAD, MODEL, MODEL_VERSION, ORIGIN, UNIQUE_ID
-from models.gate.evaluation import Losses, coverage_by_lead, losses_of, summary
+from models.forecasters.support import Support
+from models.gate.evaluation import Forecasts, Losses, coverage_by_lead, losses_of, summary
 from models.gate.origins import evaluation_origins
+from models.hierarchy.past import Past
 from models.panel import Ints, Panel
 from models.scores import Doubles
 from tasks.calibrate import Adjustment, adjust, calibrated, past_forecasts
 from tasks.contenders import CHALLENGER, Contender
 from tasks.progress import Step, stage
+from tasks.reconcile import reconciled
 from tasks.stores.records import record_evaluations
 from tasks.tonight import Tonight
 
@@ -34,12 +37,14 @@ class Entry:
         adjustment: Of its next forecast, None where nothing is adjusted.
         raw_coverage: Share of actuals inside the widest interval by lead before any adjustment,
             shape `(H,)`.
+        past: What its adjusted forecasts missed, None where no totals are asked for.
     """
 
     contender: Contender
     losses: Losses
     adjustment: Adjustment | None = None
     raw_coverage: Doubles | None = None
+    past: Past | None = None
 
     @property
     def score(self) -> Score:
@@ -141,11 +146,56 @@ def as_published(
         service: Who publishes; one that is rolled back to was not judged, and is looked at now.
         entries: Who was judged tonight.
     """
-    for entry in entries:
-        if entry.contender.version == service.version:
-            return entry.adjustment.of(service) if entry.adjustment else service
-    origins = entries[0].losses.origins if entries else np.empty(0, np.int64)
-    return calibrated(tonight, panel, service, origins)
+    origins = _origins(entries)
+    entry = _entry_of(service, entries)
+    if entry is None:
+        publisher = calibrated(tonight, panel, service, origins)
+    else:
+        publisher = entry.adjustment.of(service) if entry.adjustment else service
+    past = past_of(tonight, panel, service, entries)
+    return reconciled(tonight, panel, publisher, past, service.unseen(origins))
+
+
+def past_of(
+    tonight: Tonight, panel: Panel, service: Contender, entries: list[Entry]
+) -> Past | None:
+    """What the past forecasts of who publishes missed, as they would have been published.
+
+    Args:
+        tonight: The night.
+        panel: The series that were judged.
+        service: Who publishes; one that was not judged is looked at now.
+        entries: Who was judged tonight.
+
+    Returns:
+        None where no totals are asked for.
+    """
+    spec = tonight.spec
+    if entry := _entry_of(service, entries):
+        return entry.past
+    if not spec.hierarchy.is_asked_for:
+        return None
+    raw = past_forecasts(spec, panel, service, service.unseen(_origins(entries)))
+    return _past(spec, panel, *adjust(spec, panel, raw))
+
+
+def _entry_of(service: Contender, entries: list[Entry]) -> Entry | None:
+    of_service = (entry for entry in entries if entry.contender.version == service.version)
+    return next(of_service, None)
+
+
+def _origins(entries: list[Entry]) -> Ints:
+    return entries[0].losses.origins if entries else np.empty(0, np.int64)
+
+
+def _past(
+    spec: Spec, panel: Panel, adjusted: Forecasts, adjustment: Adjustment | None
+) -> Past | None:
+    if not spec.hierarchy.is_asked_for:
+        return None
+    if adjustment is None:
+        return Past.of(adjusted, Support.of(panel, until=panel.cutoff_slot))
+    return Past.of(adjusted, adjustment.calibration.support)
 
 
 def _entry(
@@ -158,14 +208,16 @@ def _entry(
 ) -> Entry:
     raw = past_forecasts(spec, panel, contender, origins, progress=progress)
     adjusted, adjustment = adjust(spec, panel, raw)
+    past = _past(spec, panel, adjusted, adjustment)
     if not len(origins) or adjustment is None:
-        return Entry(contender, losses_of(adjusted))
+        return Entry(contender, losses_of(adjusted), past=past)
     first = int(origins[0])
     return Entry(
         contender,
         losses_of(adjusted.since(first)),
         adjustment,
         coverage_by_lead(losses_of(raw.since(first))),
+        past,
     )
 
 

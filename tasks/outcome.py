@@ -18,6 +18,7 @@ from tasks.progress import LEDGER
 from tasks.service import Service
 from tasks.stores.observations import Extraction
 from tasks.tonight import Tonight
+from tasks.totals import NO_TOTALS, Totals
 from tasks.train import Trained
 from tasks.upkeep import Upkeep
 
@@ -39,6 +40,7 @@ class Outcome:
         decision: What the gate decided.
         batch: The rows that were published.
         output: The verdict on them.
+        totals: Their sums over static columns.
         version: Of the table that first holds them.
         looked: Where their forecasts looked.
         upkeep: What came of the steps after that.
@@ -57,6 +59,7 @@ class Outcome:
     batch: pd.DataFrame
     output: Verdict
     version: int
+    totals: Totals = NO_TOTALS
     looked: Looked = field(default_factory=Looked)
     upkeep: tuple[Upkeep, ...] = ()
 
@@ -65,6 +68,7 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
     """The record of a published night."""
     findings = [*outcome.contract.warnings, *outcome.output.warnings]
     trouble = [*filter(None, [outcome.before.trouble]), *outcome.trained.failures]
+    trouble += outcome.totals.notes
     trouble += filter(None, [outcome.looked.trouble, *(step.trouble for step in outcome.upkeep)])
     aside = outcome.contract.rows_aside_told
     return _record(

@@ -1,5 +1,7 @@
 """Publish: make a batch what readers see."""
 
+from collections.abc import Callable
+
 import pandas as pd
 import pyarrow as pa
 from prefect import task
@@ -9,6 +11,7 @@ from tasks.progress import stage
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import keep_baseline
 from tasks.stores.forecasts import export_latest, publish_batch
+from tasks.stores.totals import export_totals, publish_totals
 from tasks.tonight import Tonight
 
 
@@ -20,8 +23,13 @@ from tasks.tonight import Tonight
     retry_condition_fn=may_pass_next_time,
     cache_policy=NO_CACHE,
 )
-def publish(tonight: Tonight, batch: pd.DataFrame, reference: pd.DataFrame) -> int:
-    """Keep what the baseline says, commit the batch of a night, export it if it is the newest.
+def publish(
+    tonight: Tonight,
+    batch: pd.DataFrame,
+    reference: pd.DataFrame,
+    totals: pd.DataFrame | None = None,
+) -> int:
+    """Commit the batch of a night after what belongs to it, then export it if it is the newest.
 
     Publishing a night again replaces its batch.
 
@@ -29,9 +37,10 @@ def publish(tonight: Tonight, batch: pd.DataFrame, reference: pd.DataFrame) -> i
         tonight: The night.
         batch: The columns of the forecasts' contract; see `publish_batch`.
         reference: The same columns as the baseline would have published them.
+        totals: Its totals, None where there are none.
 
     Returns:
-        Version of the table that first holds the batch.
+        Version of the table of forecasts that first holds the batch.
 
     Raises:
         ContractError: If the rows do not keep the contract, or there are none.
@@ -39,22 +48,22 @@ def publish(tonight: Tonight, batch: pd.DataFrame, reference: pd.DataFrame) -> i
         StorageError: If the warehouse still cannot be written after the last attempt.
     """
     with stage("publish"):
-        # First, so that no batch that readers see lacks what it will be held against.
-        keep_baseline(
-            tonight.warehouse,
-            pa.Table.from_pandas(reference, preserve_index=False),
-            cutoff=tonight.cutoff,
-            levels=tonight.spec.quantile_levels,
-            run_id=tonight.run_id,
-            token=tonight.token,
-        )
-        version = publish_batch(
-            tonight.warehouse,
-            pa.Table.from_pandas(batch, preserve_index=False),
-            cutoff=tonight.cutoff,
-            levels=tonight.spec.quantile_levels,
-            run_id=tonight.run_id,
-            token=tonight.token,
-        )
+        # First, so that no batch that readers see lacks its totals, or what it will be held against.
+        _commit(keep_baseline, tonight, reference)
+        if totals is not None:
+            _commit(publish_totals, tonight, totals)
+        version = _commit(publish_batch, tonight, batch)
         export_latest(tonight.warehouse, tonight.cutoff, csv=tonight.spec.exports.csv)
+        export_totals(tonight.warehouse, tonight.cutoff, csv=tonight.spec.exports.csv)
     return version
+
+
+def _commit(publishing: Callable[..., int], tonight: Tonight, rows: pd.DataFrame) -> int:
+    return publishing(
+        tonight.warehouse,
+        pa.Table.from_pandas(rows, preserve_index=False),
+        cutoff=tonight.cutoff,
+        levels=tonight.spec.quantile_levels,
+        run_id=tonight.run_id,
+        token=tonight.token,
+    )

@@ -34,6 +34,7 @@ from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.reporting.realised import Look
 from tasks.stores.accuracy import published_batches
+from tasks.reporting.totals import shown_totals
 from tasks.stores.history import read_history
 from tasks.stores.runs import write_night, write_report, write_validation
 from tasks.tonight import Tonight
@@ -60,7 +61,10 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
             batch=outcome.batch,
             judged=judged,
         )
-        page = replace(page, learned=_learned(outcome), look_back=look_back_from(tonight))
+        shown = shown_totals(tonight.spec, outcome.known.panel, outcome.batch, outcome.totals.rows)
+        page = replace(
+            page, learned=_learned(outcome), look_back=look_back_from(tonight), totals=shown
+        )
         page = _with_looks(page, outcome)
         _keep(tonight, page)
     return night

@@ -17,6 +17,7 @@ from tasks.stores.forecasts import read_batch
 from tasks.stores.records import find_decision
 from tasks.stores.said import said_for
 from tasks.stores.selection import selected
+from tasks.stores.totals import read_totals
 from tasks.stores.warehouse import Warehouse, warehouse_of
 
 SHOWN_ROWS = 24
@@ -32,6 +33,7 @@ class Question(NamedTuple):
         step: Which step to show the words of every batch for, None for one batch.
         series: Which series, None for all.
         lead: Which lead, None for all.
+        level: Which totals, None for the series themselves.
     """
 
     cutoff: str | None = None
@@ -40,6 +42,7 @@ class Question(NamedTuple):
     step: str | None = None
     series: str | None = None
     lead: int | None = None
+    level: str | None = None
 
 
 def show_forecasts(
@@ -65,10 +68,16 @@ def show_forecasts(
 def _refuse_contradiction(question: Question, output: Path | None) -> None:
     if question.step is not None and question.cutoff is not None:
         raise SpecError("--for and --cutoff: expected one of them, for --for shows every batch.")
+    if question.level is not None and (question.step, question.version) != (None, None):
+        raise SpecError(
+            "--level shows the totals of a batch as it is published: expected neither "
+            "--for nor --version beside it."
+        )
     others = {
         "--for": question.step,
         "--series": question.series,
         "--lead": question.lead,
+        "--level": question.level,
         "--version": question.version,
         "--output": output,
     }
@@ -86,7 +95,11 @@ def _rows(spec: Spec, question: Question) -> Any:
         rows = said_for(warehouse, step, version=version)
     else:
         cutoff = parse_option(question.cutoff, timezone=zone, option="--cutoff")
-        rows = read_batch(warehouse, cutoff, version=version)
+        rows = (
+            read_batch(warehouse, cutoff, version=version)
+            if question.level is None
+            else read_totals(warehouse, cutoff, level=question.level)
+        )
     return selected(rows, series=question.series, lead=question.lead)
 
 

@@ -36,6 +36,7 @@ from tasks.reporting.scoreboard import (
     gain,
     publisher,
 )
+from tasks.reporting.totals import TotalsShown
 
 MAX_CHARTS = 24
 MAX_SENTENCES = 40
@@ -64,6 +65,7 @@ class Page:
         context: As `actuals`, of these series and as far back as their forecasts looked.
         history: What the contracts found on the last nights; None where only tonight is known.
         look_back: What the forecasts of the last weeks came to; None where that is not known.
+        totals: Sums of the batch that are drawn, None without any.
     """
 
     night: Night
@@ -80,6 +82,7 @@ class Page:
     context: pd.DataFrame | None = None
     history: History | None = None
     look_back: realised.Look | None = None
+    totals: TotalsShown | None = None
 
 
 class Status(NamedTuple):
@@ -212,6 +215,22 @@ def chart_rows(page: Page) -> list[Chart]:
     return [Chart(fan.unique_id, str(remarks[fan.unique_id]), Markup(svg(fan))) for fan in drawn]
 
 
+def total_rows(page: Page) -> list[Chart]:
+    """Fan charts of the totals."""
+    if page.totals is None:
+        return []
+    drawn = fans(
+        page.totals.batch,
+        page.totals.actuals,
+        page.totals.names,
+        levels=page.quantile_levels,
+        timezone=page.timezone,
+    )
+    return [
+        Chart(fan.unique_id, page.totals.remarks[fan.unique_id], Markup(svg(fan))) for fan in drawn
+    ]
+
+
 def training_rows(page: Page) -> list[Chart]:
     """Learning curves of every forecaster that was trained tonight."""
     drawn = learning_curves.worth_drawing(page.learned)
@@ -312,6 +331,8 @@ def _view(page: Page) -> dict[str, Any]:
         "cutoff": local_time(night.cutoff, page.timezone),
         "tiles": tiles(page),
         "facts": facts(page),
+        "totals": total_rows(page),
+        "totals_note": page.totals.note if page.totals else "",
         "charts": drawn,
         "num_not_drawn": max(0, page.batch[UNIQUE_ID].nunique() - len(drawn)),
         "intervals": intervals(page.quantile_levels),

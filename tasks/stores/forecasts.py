@@ -5,7 +5,7 @@ A batch is all forecasts of one cutoff; readers see all of it or nothing.
 
 import fcntl
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,11 +152,31 @@ def export_latest(
     """
     path = warehouse.exports / LATEST
     with storage_trouble("write", path), _alone_in(warehouse.exports):
-        # Read while alone: a run that waited here must not put an older batch over a newer one.
-        if cutoff is None or cutoff >= max(cutoffs(warehouse), default=cutoff):
-            _export(warehouse, path, csv=csv)
+        _export_newest(warehouse, path, read_batch, cutoff, csv=csv)
         put_reader_aids(warehouse)
     return path
+
+
+def export_beside(
+    warehouse: Warehouse,
+    name: str,
+    read: Callable[[Warehouse], pa.Table | None],
+    cutoff: pd.Timestamp,
+    *,
+    csv: bool = False,
+) -> None:
+    """Write what belongs to the newest batch to a file beside it; see `export_latest`.
+
+    Args:
+        warehouse: Where from and to.
+        name: Of the file.
+        read: What to write; where it is None, the file goes.
+        cutoff: As in `export_latest`.
+        csv: Whether to write the same as CSV, too.
+    """
+    path = warehouse.exports / name
+    with storage_trouble("write", path), _alone_in(warehouse.exports):
+        _export_newest(warehouse, path, read, cutoff, csv=csv)
 
 
 def forecasts_table(warehouse: Warehouse, levels: tuple[float, ...] = ()) -> Table:
@@ -188,20 +208,33 @@ def quantiles_of(rows: pa.Table) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def _export(warehouse: Warehouse, path: Path, *, csv: bool) -> None:
+def _export_newest(
+    warehouse: Warehouse,
+    path: Path,
+    read: Callable[[Warehouse], pa.Table | None],
+    cutoff: pd.Timestamp | None,
+    *,
+    csv: bool,
+) -> None:
     """Write the newest batch, again and again until it is still the newest afterwards.
 
     A lock holds on one machine. In an object store another machine may have put a newer batch just
     before; whoever put the file last finds that batch in the table, and puts it again.
     """
+    # Looked up while alone: a run that waited must not put an older batch over a newer one.
+    if cutoff is not None and cutoff < max(cutoffs(warehouse), default=cutoff):
+        return
     exported = None
     while exported != (newest := _newest_files(warehouse)):
-        batch = read_batch(warehouse)
-        with whole(path) as draft:
-            pq.write_table(batch, draft, compression="zstd")
-        share_file(warehouse, path)
-        if csv:
-            write_table(batch, path.with_suffix(".csv"))
+        rows = read(warehouse)
+        if rows is None:
+            drop_file(warehouse, path)
+        else:
+            with whole(path) as draft:
+                pq.write_table(rows, draft, compression="zstd")
+            share_file(warehouse, path)
+        if rows is not None and csv:
+            write_table(rows, path.with_suffix(".csv"))
             share_file(warehouse, path.with_suffix(".csv"))
         else:
             drop_file(warehouse, path.with_suffix(".csv"))

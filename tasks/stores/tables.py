@@ -7,6 +7,7 @@ from tasks.stores.forecasts import forecasts_table
 from tasks.stores.records import decisions_table, evaluations_table, quarantine_table
 from tasks.stores.registry import registry_table
 from tasks.stores.table import Table
+from tasks.stores.totals import totals_table
 from tasks.stores.warehouse import Warehouse
 
 
@@ -16,6 +17,7 @@ def tables_of(warehouse: Warehouse) -> tuple[Table, ...]:
         forecasts_table(warehouse),
         baselines_table(warehouse),
         accuracy_table(warehouse),
+        totals_table(warehouse),
         evaluations_table(warehouse),
         decisions_table(warehouse),
         quarantine_table(warehouse),

@@ -6,7 +6,7 @@ from data_contracts.errors import VersionError
 from tasks.stores.tables import check_tables, tables_of
 from tasks.stores.warehouse import Warehouse
 
-FIRST_VERSION = ("forecasts", "baselines", "accuracy", "attention")
+FIRST_VERSION = ("forecasts", "totals", "baselines", "accuracy", "attention")
 TABLES = (*FIRST_VERSION, "evaluations", "decisions", "quarantine", "registry")
 
 
