@@ -66,6 +66,32 @@ def projection(series: Past, totals: Past, grouping: Grouping) -> Doubles:
     return made
 
 
+def moved(
+    quantiles: Floats,
+    sums: Floats,
+    weights: Doubles,
+    *,
+    levels: tuple[float, ...],
+    support: Support,
+) -> Floats:
+    """Move forecasts of series by what forecasts of their totals say.
+
+    Args:
+        quantiles: Of the series, ascending, shape `(S, H, Q)`.
+        sums: Means of the totals, shape `(N, H)`.
+        weights: What `projection` returned.
+        levels: Quantile levels, ascending.
+        support: Which values the target can take.
+
+    Returns:
+        Ascending, values that the target can take, shape `(S, H, Q)`.
+    """
+    means = mean_of_quantiles(quantiles, levels)
+    shift = weights @ np.concatenate([sums, means]) - means  # (S, H)
+    smooth = unrounded(quantiles, levels=levels, support=support)
+    return support.fit((smooth + shift[..., None]).astype(quantiles.dtype))
+
+
 @dataclass(frozen=True, eq=False)
 class Reconciled:
     """A forecaster of series whose forecasts agree with those of their totals.
@@ -125,20 +151,13 @@ class Reconciled:
                 f"got {len(names)} from {len(np.unique(origins))}."
             )
         said = self.forecaster.predict(panel, series, origins)
-        sums = panel_of_totals(panel.select(series), self.grouping)
-        of_sums = self.of_totals.predict(
-            sums, np.arange(sums.num_series), np.repeat(origins[:1], sums.num_series)
-        )
-        return self._moved(said, mean_of_quantiles(of_sums, self.quantile_levels))
+        whole = panel_of_totals(panel.select(series), self.grouping)
+        every = np.arange(whole.num_series)
+        of_sums = self.of_totals.predict(whole, every, np.repeat(origins[:1], len(every)))
+        levels = self.quantile_levels
+        sums = mean_of_quantiles(of_sums, levels)
+        return moved(said, sums, self.projection, levels=levels, support=self.support)
 
     def save(self, folder: Path) -> None:
         """Write the forecaster; whom to trust is learned anew every night."""
         self.forecaster.save(folder)
-
-    def _moved(self, said: Floats, sums: Floats) -> Floats:
-        """Forecasts of shape `(S, H, Q)` moved by what those of the totals, `(N, H)`, say."""
-        levels = self.quantile_levels
-        means = mean_of_quantiles(said, levels)
-        shift = self.projection @ np.concatenate([sums, means]) - means  # (S, H)
-        moved = unrounded(said, levels=levels, support=self.support) + shift[..., None]
-        return self.support.fit(moved.astype(said.dtype))
