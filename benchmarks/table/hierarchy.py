@@ -136,7 +136,7 @@ def _adjusted(protocol: Protocol, forecaster: Forecaster, panel: Panel) -> Forec
 
 
 def _figures(material: Material, who: str) -> list[Figure]:
-    target = material.grouping.sums(material.series.target)[:, material.judged]
+    target = material.grouping.sums(material.series.target)[:, material.judged].astype(np.float32)
     said = {
         name: np.stack([method(origin) for origin in material.judged], axis=1)
         for name, method in _methods(material).items()
