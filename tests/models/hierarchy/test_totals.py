@@ -10,6 +10,7 @@ from models.hierarchy.templates import Templates
 from models.hierarchy.totals import total_means, total_quantiles
 
 NUM_SERIES, HORIZON = 300, 2
+ANY = Support()
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in DECILES])
 
 
@@ -25,7 +26,7 @@ def quantiles():
     return np.tile((mean[:, None] + 5 * NORMAL)[:, None], (1, HORIZON, 1)).astype(np.float32)
 
 
-def quantiles_of(quantiles, grouping, templates, support=Support()):
+def quantiles_of(quantiles, grouping, templates, support=ANY):
     return total_quantiles(quantiles, grouping, templates, levels=DECILES, support=support)
 
 
