@@ -389,3 +389,38 @@ def test_who_is_told_is_the_name_of_a_block_and_no_address(notify):
     with pytest.raises(SpecError, match=r"scoring\.notify: expected the type and the name") as told:
         parse(scoring={"notify": notify})
     assert "secret" not in str(told.value)
+
+
+STATIC = {"covariates__static": ["airport", "carrier"]}
+
+
+def test_there_are_no_totals_until_they_are_asked_for():
+    assert not parse(**STATIC).hierarchy.is_asked_for
+    assert parse(**STATIC, hierarchy={"by": ["airport"]}).hierarchy.is_asked_for
+    assert parse(hierarchy={"total": True}).hierarchy.is_asked_for
+
+
+@pytest.mark.parametrize(
+    ("hierarchy", "said"),
+    [
+        (
+            {"by": ["region"]},
+            "hierarchy.by: expected columns of covariates.static (airport, carrier), got 'region'.",
+        ),
+        ({"by": ["airport", "airport"]}, "hierarchy.by: expected every column once, got ['air"),
+        ({"by": ["total"]}, "hierarchy.by: expected no column named 'total', the name of the sum"),
+        ({"by": True}, "hierarchy.by: expected no true or false, got True."),
+        ({"total": "some"}, "hierarchy.total: "),
+        ({"method": "mint"}, "hierarchy: expected by or total beside method, got no total to"),
+        ({"method": "ols"}, "hierarchy.method: expected 'bottom_up' or 'mint', got 'ols'."),
+        ({"level": 1}, "hierarchy.level: unknown key"),
+    ],
+)
+def test_a_hierarchy_that_cannot_be_is_refused(hierarchy, said):
+    assert said in complaint(**STATIC, hierarchy=hierarchy)
+
+
+def test_totals_that_are_only_summed_up_are_the_same_spec():
+    added_up = parse(**STATIC, hierarchy={"by": ["airport"], "total": True})
+    moved = parse(**STATIC, hierarchy={"by": ["airport"], "method": "mint"})
+    assert added_up.digest == parse(**STATIC).digest != moved.digest

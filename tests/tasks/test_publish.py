@@ -1,13 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from data_contracts.errors import ContractError
+from data_contracts.errors import ContractError, RefusedError
 from data_contracts.spec import parse_spec
 from tasks.publish import publish
 from tasks.stores.accuracy import kept_baselines, read_baselines
 from tasks.stores.forecasts import cutoffs, read_batch
+from tasks.stores.totals import read_totals
 from tasks.stores.warehouse import Warehouse
 from tasks.tonight import Tonight
 
@@ -77,3 +80,28 @@ def test_what_the_baseline_would_have_published_is_kept_before_the_batch_is_seen
 
     assert (kept["q50"].to_pylist(), again["q50"].to_pylist()) == ([2.0], [3.0])
     assert kept_baselines(tonight.warehouse) == {NIGHT: tonight.run_id}
+
+
+def totals(cutoff, value):
+    return batch(cutoff, value).assign(level="total", unique_id="all", series=1, substituted=0)
+
+
+def test_totals_are_committed_before_the_batch_that_they_belong_to(tmp_path):
+    tonight = night(tmp_path, NIGHT)
+    publish.fn(tonight, batch(NIGHT, 1.0), batch(NIGHT, 3.0), totals(NIGHT, 1.0))
+
+    exported = tonight.warehouse.exports / "latest_totals.parquet"
+    assert read_totals(tonight.warehouse)["mean"].to_pylist() == [1.0]
+    assert pq.read_table(exported)["mean"].to_pylist() == [1.0]
+
+    with pytest.raises(ContractError):
+        publish.fn(replace(tonight, run_id="b"), batch(NIGHT, None), batch(NIGHT, 3.0), totals(NIGHT, 2.0))
+    with pytest.raises(RefusedError, match="has no totals"):
+        read_totals(tonight.warehouse)
+
+
+def test_a_batch_without_totals_takes_those_before_it_away(tmp_path):
+    tonight = night(tmp_path, NIGHT)
+    publish.fn(tonight, batch(NIGHT, 1.0), batch(NIGHT, 3.0), totals(NIGHT, 1.0))
+    publish.fn(replace(tonight, run_id="b", token=2), batch(NIGHT, 2.0), batch(NIGHT, 3.0))
+    assert not (tonight.warehouse.exports / "latest_totals.parquet").exists()
