@@ -52,21 +52,26 @@ def reconciled(
     if spec.hierarchy.method != "mint" or past is None or obstacle(spec, panel, publisher, past):
         return publisher
     with stage("reconcile"):
-        grouping = grouping_of(spec, panel)
-        sums = panel_of_totals(panel, grouping)
-        support = Support.of(panel, until=panel.cutoff_slot)
-        unadjusted = _unadjusted(publisher)
-        adjusted, adjustment = adjust(spec, sums, past_forecasts(spec, sums, unadjusted, origins))
-        of_totals = adjustment.of(unadjusted) if adjustment else unadjusted
         try:
-            weights = projection(past, Past.of(adjusted, support), grouping)
-        except ValueError:  # `obstacle` cannot see it coming; the series' own forecasts are sound
+            return _reconciled(spec, panel, publisher, past, origins)
+        except Exception:  # whatever happens here, the series' own forecasts are sound
             return publisher
+
+
+def _reconciled(
+    spec: Spec, panel: Panel, publisher: Contender, past: Past, origins: Ints
+) -> Contender:
+    grouping = grouping_of(spec, panel)
+    sums = panel_of_totals(panel, grouping)
+    support = Support.of(panel, until=panel.cutoff_slot)
+    unadjusted = _unadjusted(publisher)
+    adjusted, adjustment = adjust(spec, sums, past_forecasts(spec, sums, unadjusted, origins))
+    of_totals = adjustment.of(unadjusted) if adjustment else unadjusted
     forecaster = Reconciled(
         forecaster=publisher.forecaster,
         of_totals=of_totals.forecaster,
         grouping=grouping,
-        projection=weights,
+        projection=projection(past, Past.of(adjusted, support), grouping),
         unique_ids=panel.unique_ids,
         support=support,
     )

@@ -181,5 +181,5 @@ def _on_columns(tonight: Tonight, held: Panel) -> list[str]:
 def _on_method(tonight: Tonight, held: Panel, publisher: Contender, past: Past | None) -> list[str]:
     if tonight.spec.hierarchy.method != "mint" or was_reconciled(publisher):
         return []
-    why = obstacle(tonight.spec, held, publisher, past) or "their errors have no covariance"
+    why = obstacle(tonight.spec, held, publisher, past) or "their past errors do not allow it"
     return [f"Totals are summed up from the series and not reconciled, because {why}."]

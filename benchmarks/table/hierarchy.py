@@ -93,10 +93,10 @@ def measure(*, quick: bool) -> list[Figure]:
         origins = 24 if quick else 108
         protocol = sample(Path(folder), origins=origins)
         naive = baseline_of(protocol.tonight.spec).forecaster
-        figures += _figures(_material(protocol, naive), "seasonal naive")
+        figures += figures_of(_material(protocol, naive), "seasonal naive")
         if not quick:
             protocol = sample(Path(folder), origins=42)
-            figures += _figures(_material(protocol, _network(protocol)), "multihead_lstm")
+            figures += figures_of(_material(protocol, _network(protocol)), "multihead_lstm")
     return [*figures, *_speed(quick=quick)]
 
 
@@ -135,7 +135,8 @@ def _adjusted(protocol: Protocol, forecaster: Forecaster, panel: Panel) -> Forec
     return adjust(protocol.tonight.spec, panel, raw)[0]
 
 
-def _figures(material: Material, who: str) -> list[Figure]:
+def figures_of(material: Material, who: str) -> list[Figure]:
+    """Coverage and loss of the totals of one forecaster, by every method, and what mint changes."""
     target = material.grouping.sums(material.series.target)[:, material.judged].astype(np.float32)
     said = {
         name: np.stack([method(origin) for origin in material.judged], axis=1)

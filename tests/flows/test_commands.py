@@ -51,6 +51,7 @@ def test_forecasts_are_shown_and_written(spec, tmp_path):
     ("arguments", "words"),
     [
         pytest.param(["--cutoff", "2024-01-15"], "2024-02-29", id="names a cutoff that exists"),
+        pytest.param(["--level", "airport"], "has no totals", id="no totals"),
         pytest.param(["-o", "batch.xlsx"], "ends in .parquet or .csv", id="unknown kind of file"),
         pytest.param(["-o", "no/such/folder/b.csv"], "cannot be written", id="no such folder"),
     ],

@@ -78,7 +78,7 @@ def attention():
 
 
 def test_a_night_is_published_repeated_and_followed(place, departures):
-    write(place, departures)
+    write(place, departures, hierarchy={"by": ["airport"], "total": True})
 
     first = night(FIRST)
     published = batch()
@@ -90,6 +90,15 @@ def test_a_night_is_published_repeated_and_followed(place, departures):
     assert (published["ds"] > published["cutoff"]).all()
     assert Path(first["report"]).read_text().count("EWR-UA") > 0
     assert pd.read_parquet("warehouse/departures/exports/latest.parquet").shape[0] == len(published)
+    totals = pd.read_parquet("warehouse/departures/exports/latest_totals.parquet")
+    assert totals.groupby("unique_id").size().to_dict() == dict.fromkeys(
+        ("EWR", "JFK", "LGA", "all"), 24
+    )
+    of_all = totals[totals["unique_id"] == "all"].set_index("ds")["mean"]
+    np.testing.assert_allclose(of_all, published.groupby("ds")["mean"].sum(), rtol=1e-6)
+
+    shown = CliRunner().invoke(app, ["forecasts", "spec.yaml", "--level", "airport", "--json"])
+    assert {row["unique_id"] for row in json.loads(shown.stdout)} == {"EWR", "JFK", "LGA"}
 
     looked = attention()
     assert set(looked["run_id"]) == set(published["run_id"])
@@ -105,8 +114,10 @@ def test_a_night_is_published_repeated_and_followed(place, departures):
 
     assert again["decision"] == first["decision"]
     assert len(repeated) == len(published)
+    totals_again = pd.read_parquet("warehouse/departures/exports/latest_totals.parquet")
     for column in FORECASTS:
         assert repeated[column].to_numpy().tobytes() == published[column].to_numpy().tobytes()
+        assert totals_again[column].to_numpy().tobytes() == totals[column].to_numpy().tobytes()
     assert set(looked_again["run_id"]) == {again["run_id"]}
     pd.testing.assert_frame_equal(
         looked_again.drop(columns="run_id"), looked.drop(columns="run_id")
