@@ -33,8 +33,8 @@ from tasks.reporting.excerpts import (
 from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.reporting.realised import Look
-from tasks.stores.accuracy import published_batches
 from tasks.reporting.totals import shown_totals
+from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
 from tasks.stores.runs import write_night, write_report, write_validation
 from tasks.tonight import Tonight

@@ -4,6 +4,7 @@ from models.attention import Attention
 from models.forecasters.calibration import Calibrated
 from models.forecasters.forecaster import Forecaster
 from models.forecasters.neural import NeuralForecaster
+from models.hierarchy.reconciled import Reconciled
 from models.panel import Ints, Panel
 
 
@@ -12,8 +13,8 @@ def attention(
 ) -> Attention | None:
     """Where the forecasts of some series looked; None where the forecaster has no attention.
 
-    An adjustment by past errors looks nowhere, so that an adjusted forecaster looked where the one
-    inside did.
+    An adjustment by past errors, or to totals, looks nowhere, so that an adjusted forecaster looked
+    where the one inside did.
 
     Args:
         forecaster: Who forecasts.
@@ -21,7 +22,9 @@ def attention(
         series: Position of each wanted series, shape `(B,)`.
         origins: Slot of the last step that each forecast may see, shape `(B,)`.
     """
-    inside = forecaster.forecaster if isinstance(forecaster, Calibrated) else forecaster
+    inside = forecaster
+    while isinstance(inside, Calibrated | Reconciled):
+        inside = inside.forecaster
     if not isinstance(inside, NeuralForecaster):
         return None
     return inside.attention(panel, series, origins)

@@ -52,6 +52,7 @@ class Warehouse:
     def accuracy(self) -> Path | str:
         """How far published forecasts were from what came."""
         return self.table("accuracy")
+
     def totals(self) -> Path | str:
         """Sums of the forecasts over static columns."""
         return self.table("totals")

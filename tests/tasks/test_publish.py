@@ -95,7 +95,9 @@ def test_totals_are_committed_before_the_batch_that_they_belong_to(tmp_path):
     assert pq.read_table(exported)["mean"].to_pylist() == [1.0]
 
     with pytest.raises(ContractError):
-        publish.fn(replace(tonight, run_id="b"), batch(NIGHT, None), batch(NIGHT, 3.0), totals(NIGHT, 2.0))
+        publish.fn(
+            replace(tonight, run_id="b"), batch(NIGHT, None), batch(NIGHT, 3.0), totals(NIGHT, 2.0)
+        )
     with pytest.raises(RefusedError, match="has no totals"):
         read_totals(tonight.warehouse)
 
