@@ -88,7 +88,7 @@ def keep_baseline(
     levels: tuple[float, ...],
     run_id: str,
     token: int,
-) -> None:
+) -> int:
     """Keep what the baseline would have published at a cutoff, in the place of what was kept.
 
     Args:
@@ -100,6 +100,9 @@ def keep_baseline(
         run_id: Of the run that publishes the batch.
         token: Start of the attempt in nanoseconds; what a later attempt kept stays.
 
+    Returns:
+        Version of the table that first holds the rows.
+
     Raises:
         ContractError: If the rows do not keep the contract, or there are none.
         ConflictError: If a later attempt has kept this cutoff, or others keep doing so.
@@ -109,7 +112,7 @@ def keep_baseline(
     rows = stamped(rows, {**where, RUN_ID: run_id})
     schema = baselines.schema(levels)
     columns = [_finite(rows[field.name], field.type) for field in schema]
-    replace_rows(
+    return replace_rows(
         baselines_table(warehouse, levels),
         pa.table(columns, names=schema.names),
         where=where,

@@ -53,6 +53,7 @@ class Warehouse:
         """How far published forecasts were from what came."""
         return self.table("accuracy")
 
+    @property
     def totals(self) -> Path | str:
         """Sums of the forecasts over static columns."""
         return self.table("totals")
