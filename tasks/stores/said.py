@@ -5,22 +5,14 @@ import pyarrow as pa
 
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, LEAD, MEAN, UNIQUE_ID, Y
+from data_contracts.vocabulary import CUTOFF, DS, LEAD, MEAN, UNIQUE_ID, Y
+from tasks.stores.accuracy import accuracy_table
 from tasks.stores.delta import as_present, open_table
 from tasks.stores.forecasts import forecasts_table, quantiles_of
-from tasks.stores.table import Table
 from tasks.stores.time_travel import Conditions, are_kept, open_version, rows_where
 from tasks.stores.warehouse import Warehouse
 
-SCORED_KEY = (UNIQUE_ID, CUTOFF, LEAD)
-SCORED = pa.schema(
-    [
-        pa.field(UNIQUE_ID, pa.string(), nullable=False),
-        pa.field(CUTOFF, forecasts.INSTANT, nullable=False),
-        pa.field(LEAD, pa.int32(), nullable=False),
-        pa.field(Y, pa.float32()),
-    ]
-)  # what is needed of `accuracy.delta`
+SCORED = (UNIQUE_ID, CUTOFF, LEAD, Y)
 
 
 def said_for(warehouse: Warehouse, ds: pd.Timestamp, *, version: int | None = None) -> pa.Table:
@@ -52,7 +44,7 @@ def said_for(warehouse: Warehouse, ds: pd.Timestamp, *, version: int | None = No
     rows = as_present(table, opened, rows_where(table, opened, where))
     if rows.num_rows == 0:
         raise RefusedError(_nothing_said(warehouse, ds))
-    rows = rows.join(_actuals(warehouse, where), keys=list(SCORED_KEY), join_type="left outer")
+    rows = rows.join(_actuals(warehouse, where), keys=list(SCORED[:3]), join_type="left outer")
     origin = forecasts.schema(()).names[-5:]
     names = [UNIQUE_ID, DS, LEAD, CUTOFF, Y, MEAN, *quantiles_of(rows), *origin]
     return rows.select(names).sort_by([(name, "ascending") for name in (UNIQUE_ID, LEAD)])
@@ -60,11 +52,11 @@ def said_for(warehouse: Warehouse, ds: pd.Timestamp, *, version: int | None = No
 
 def _actuals(warehouse: Warehouse, where: Conditions) -> pa.Table:
     """What the forecasts of a step were scored against; no rows where none was."""
-    table = Table(warehouse.table("accuracy"), SCORED, SCORED_KEY, (CUTOFF_DATE,))
+    table = accuracy_table(warehouse)
     opened = open_table(table)
     if opened is None:
-        return SCORED.empty_table()
-    return rows_where(table, opened, where).select(SCORED.names)
+        return table.stored_schema.empty_table().select(SCORED)
+    return as_present(table, opened, rows_where(table, opened, where)).select(SCORED)
 
 
 def _nothing_said(warehouse: Warehouse, ds: pd.Timestamp) -> str:
