@@ -134,3 +134,12 @@ def test_the_newest_totals_are_exported_and_go_with_them(warehouse):
     put(warehouse, 3.0, run="b", token=2, only="batch")
     export_totals(warehouse, NIGHT)
     assert not path.exists()
+
+
+def test_a_csv_lies_beside_the_file_where_it_is_wanted(warehouse):
+    path = warehouse.exports / "latest_totals.csv"
+    put(warehouse, 1.0)
+    export_totals(warehouse, NIGHT, csv=True)
+    assert path.read_text().count("airport") == 2
+    export_totals(warehouse, NIGHT)
+    assert not path.exists()
