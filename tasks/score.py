@@ -50,7 +50,7 @@ from tasks.stores.warehouse import Warehouse
 from tasks.tonight import Tonight
 
 RECIPE = 1  # raise it when the same forecasts and actuals make other rows: all are scored anew
-CUTOFFS_AT_ONCE = 32  # in one commit
+CUTOFFS_AT_ONCE = 64  # in one commit
 ROWS_AT_ONCE = 500_000  # in memory
 COPIED = (UNIQUE_ID, CUTOFF, LEAD, DS, MODEL, MODEL_VERSION, QUALITY, RUN_ID, CUTOFF_DATE)
 

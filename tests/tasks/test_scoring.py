@@ -13,7 +13,7 @@ from tasks.stores.observations import read_observations
 def place(nights):
     place = nights()
     place.path = place.folder / "spec.yaml"
-    place.path.write_text(yaml.safe_dump(place.spec.model_dump(mode="json")))
+    place.path.write_text(yaml.safe_dump(place.spec.model_dump(mode="json", exclude_defaults=True)))
     return place
 
 
@@ -32,7 +32,7 @@ def test_what_lies_after_all_batches_is_not_read(place):
 def test_with_the_time_when_rows_became_known_every_instant_may_differ(nights):
     place = nights(available_at="known_at")
     path = place.folder / "spec.yaml"
-    path.write_text(yaml.safe_dump(place.spec.model_dump(mode="json")))
+    path.write_text(yaml.safe_dump(place.spec.model_dump(mode="json", exclude_defaults=True)))
     place.publish(0)
 
     now = look_back(str(path), pd.Timestamp("2030-01-01T00:00Z"))
