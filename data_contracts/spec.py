@@ -460,6 +460,8 @@ class Exports(Part):
         csv: Whether there is a `latest.csv`, too.
     """
 
+    switches: ClassVar[tuple[str, ...]] = ("csv",)
+
     csv: bool = False
 
 
@@ -779,6 +781,8 @@ def load_spec(path: str | Path) -> Spec:
 
 
 _EXPECTED = {
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",

@@ -410,7 +410,7 @@ def test_there_are_no_totals_until_they_are_asked_for():
         ({"by": ["airport", "airport"]}, "hierarchy.by: expected every column once, got ['air"),
         ({"by": ["total"]}, "hierarchy.by: expected no column named 'total', the name of the sum"),
         ({"by": True}, "hierarchy.by: expected no true or false, got True."),
-        ({"total": "some"}, "hierarchy.total: "),
+        ({"total": "some"}, "hierarchy.total: expected true or false, got 'some'."),
         ({"method": "mint"}, "hierarchy: expected by or total beside method, got no total to"),
         ({"method": "ols"}, "hierarchy.method: expected 'bottom_up' or 'mint', got 'ols'."),
         ({"level": 1}, "hierarchy.level: unknown key"),
@@ -424,3 +424,9 @@ def test_totals_that_are_only_summed_up_are_the_same_spec():
     added_up = parse(**STATIC, hierarchy={"by": ["airport"], "total": True})
     moved = parse(**STATIC, hierarchy={"by": ["airport"], "method": "mint"})
     assert added_up.digest == parse(**STATIC).digest != moved.digest
+
+
+def test_every_switch_can_be_switched_on():
+    assert parse(exports={"csv": True}).exports.csv
+    assert parse(exports={"csv": True}).digest == parse().digest
+    assert "exports.csv: expected true or false, got 'some'." in complaint(exports={"csv": "some"})
