@@ -7,6 +7,7 @@ write tables do not wait.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from data_contracts.errors import StorageError
@@ -17,14 +18,19 @@ LOG = "_delta_log"
 def log_entries(table: Path) -> list[Path]:
     """All entries, the oldest first; none where there is no table yet.
 
+    Those that a writer cleans up meanwhile, behind a checkpoint, are left out.
+
     Raises:
         StorageError: If one has no content.
     """
     entries = sorted((table / LOG).glob("*.json"))
+    there = []
     for entry in entries:
-        if entry.stat().st_size == 0:
-            raise _torn(entry, "is empty", newest=entry == entries[-1])
-    return entries
+        with suppress(FileNotFoundError):
+            if entry.stat().st_size == 0:
+                raise _torn(entry, "is empty", newest=entry == entries[-1])
+            there.append(entry)
+    return there
 
 
 def refuse_torn_entries(table: Path) -> None:
@@ -36,8 +42,9 @@ def refuse_torn_entries(table: Path) -> None:
     entries = log_entries(table)
     for entry in entries:
         try:
-            for line in entry.read_bytes().splitlines():
-                json.loads(line)
+            with suppress(FileNotFoundError):
+                for line in entry.read_bytes().splitlines():
+                    json.loads(line)
         except ValueError:
             raise _torn(entry, "is torn", newest=entry == entries[-1]) from None
 

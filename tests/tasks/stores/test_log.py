@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from data_contracts.errors import StorageError
@@ -48,3 +50,17 @@ def test_after_the_newest_entry_was_deleted_the_night_can_be_run_again(
     publish_row(warehouse, "c", token=3)
     assert read_batch(warehouse)["run_id"][0].as_py() == "c"
     assert cutoffs(warehouse) == [night]
+
+
+def test_an_entry_that_is_cleaned_up_just_now_is_in_nobodys_way(warehouse, monkeypatch):
+    found = Path.glob
+
+    def a_moment_ago(folder, pattern):
+        yield folder / "00000000000000000000.json"  # is gone by now
+        yield from found(folder, pattern)
+
+    log_entries(warehouse.forecasts)[0].unlink()
+    monkeypatch.setattr(Path, "glob", a_moment_ago)
+
+    assert [entry.stem[-1] for entry in log_entries(warehouse.forecasts)] == ["1", "2"]
+    refuse_torn_entries(warehouse.forecasts)
