@@ -8,12 +8,13 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from data_contracts.errors import StorageError
 from data_contracts.night import Stage
 from tasks.stores.files import write_text
 
@@ -84,7 +85,8 @@ class Ledger:
             text = json.dumps([stage.model_dump() for stage in self.stages], indent=1)
             write_text(self.folder / STAGES, text)
             if self.share is not None:
-                self.share(self.folder / STAGES)
+                with suppress(StorageError):  # the next stage puts it again; no night fails for it
+                    self.share(self.folder / STAGES)
 
 
 REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)

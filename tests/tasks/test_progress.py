@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from data_contracts.errors import StorageError
 from tasks.progress import LEDGER, REPORTER, STAGES, Ledger, LogReporter, stage
 
 
@@ -45,6 +46,16 @@ def test_the_stages_of_a_run_are_on_disk_after_each_of_them(tmp_path):
                 pass
             kept = json.loads((tmp_path / "run" / STAGES).read_text())
             assert [one["name"] for one in kept] == ["extract", "train"][:count]
+
+
+def test_a_store_that_does_not_answer_fails_no_stage(tmp_path):
+    def share(path):
+        raise StorageError(f"Cannot write {path.name}: the store does not answer.")
+
+    with set_to(REPORTER, Told()), set_to(LEDGER, Ledger(tmp_path, share)), stage("attention"):
+        pass
+
+    assert json.loads((tmp_path / STAGES).read_text())[0]["name"] == "attention"
 
 
 def test_a_stage_that_fails_is_not_in_the_ledger():
