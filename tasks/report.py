@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.attention import STEPS
-from data_contracts.errors import NightcastError, RefusedError
+from data_contracts.errors import RefusedError
 from data_contracts.forecasts import schema
 from data_contracts.night import Night
 from data_contracts.spec import Spec
@@ -34,13 +34,21 @@ from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.reporting.realised import Look
 from tasks.reporting.totals import shown_totals
+from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
 from tasks.stores.runs import write_night, write_report, write_validation
 from tasks.tonight import Tonight
 
 
-@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
+@task(
+    name="report",
+    task_run_name="report",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def report(tonight: Tonight, outcome: Outcome) -> Night:
     """Write the record and the page of a published night, and show the same in the UI.
 
@@ -176,7 +184,7 @@ def look_back_from(tonight: Tonight) -> Look | None:
             leads=tuple(by_leads(rows)),
             nights=tuple(by_night(rows, batches, tonight.spec, until)),
         )
-    except NightcastError as error:  # the page is good without it
+    except Exception as error:  # the batch is published, and the page is good without it
         get_run_logger().warning("The page does not say how good it was: %s", error)
         return None
 

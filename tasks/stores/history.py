@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from data_contracts.errors import VersionError
+from data_contracts.errors import StorageError, VersionError
 from data_contracts.history import History, trace_nights
 from data_contracts.verdicts import Verdict
 from tasks.stores.runs import VALIDATION, nights_with, read_validation
@@ -27,7 +27,7 @@ def read_history(warehouse: Warehouse, cutoff: pd.Timestamp, verdict: Verdict) -
     for night in _nights_before(warehouse, cutoff):
         try:
             verdicts[night] = read_validation(warehouse, warehouse.run(night).name)
-        except (OSError, ValueError, VersionError) as error:
+        except (OSError, StorageError, ValueError, VersionError) as error:
             passed_over.append(f"{night:%Y-%m-%d %H:%M} UTC: {_reason(error)}")
     return trace_nights({**verdicts, cutoff: verdict}, passed_over=passed_over)
 
@@ -55,4 +55,6 @@ def _cutoff(name: str) -> pd.Timestamp | None:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or "it cannot be read"
+    if isinstance(error, StorageError):
+        return "it cannot be brought from the store"
     return "a newer Nightcast wrote it" if isinstance(error, VersionError) else "it is no verdict"

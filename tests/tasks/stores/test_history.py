@@ -3,6 +3,7 @@ import pytest
 
 from data_contracts.verdicts import Check, Severity, Verdict
 from tasks.stores.history import NIGHTS_READ, read_history
+from tasks.stores.objects import ObjectStore
 from tasks.stores.runs import VALIDATION, write_validation
 from tasks.stores.warehouse import Warehouse
 
@@ -68,6 +69,19 @@ def test_a_night_that_cannot_be_read_is_passed_over_with_a_word(warehouse, damag
 
     assert history.nights == (days_before(2), CUTOFF)
     assert history.passed_over == (f"2024-02-29 23:00 UTC: {reason}",)
+
+
+def test_a_night_that_cannot_be_brought_from_the_store_is_passed_over_too(bucket, tmp_path):
+    warehouse = Warehouse(tmp_path / "cache" / "waves", ObjectStore(f"{bucket}/waves"))
+    write_validation(warehouse, days_before(2), verdict_of(passed=True))
+    path = write_validation(warehouse, days_before(1), verdict_of(passed=True))
+    path.unlink()
+    path.mkdir()  # where the copy would go
+
+    history = read_history(warehouse, CUTOFF, verdict_of(passed=True))
+
+    assert history.nights == (days_before(2), CUTOFF)
+    assert history.passed_over == ("2024-02-29 23:00 UTC: it cannot be brought from the store",)
 
 
 def test_folders_that_are_no_nights_are_not_looked_at(warehouse):
