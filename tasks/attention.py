@@ -15,7 +15,7 @@ from data_contracts.night import Faithfulness
 from data_contracts.vocabulary import CHAMPION, MODEL_VERSION, QUALITY, UNIQUE_ID
 from models.attention import TOGETHER, Attention
 from models.faithfulness import faithfulness
-from models.forecasters.looking import attention
+from models.forecasters.looking import attention, of_single_series
 from models.panel import Ints, Panel
 from tasks.contenders import Contender
 from tasks.progress import stage
@@ -115,7 +115,7 @@ def _tested(
     found = kept.attention
     compared = found.read_by_all  # the others most members do not know, whatever one looked at
     return faithfulness(
-        publisher.forecaster,
+        of_single_series(publisher.forecaster),
         panel.select(kept.series[drawn]),
         found.of_horizon[drawn][:, compared],
         found.together.steps[compared],

@@ -28,3 +28,11 @@ def attention(
     if not isinstance(inside, NeuralForecaster):
         return None
     return inside.attention(panel, series, origins)
+
+
+def of_single_series(forecaster: Forecaster) -> Forecaster:
+    """The part of a forecaster that can be asked for some of its series alone.
+
+    Whoever agrees with totals needs all of them, and a gap in one is a gap in its totals.
+    """
+    return forecaster.forecaster if isinstance(forecaster, Reconciled) else forecaster

@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 from models.attention import Attention, Look
+from models.forecasters.support import Support
+from models.hierarchy.grouping import Grouping
+from models.hierarchy.reconciled import Reconciled
 from tasks import attention as module
 from tasks.attention import look
 from tasks.contenders import Contender, baseline_of
@@ -77,6 +80,25 @@ def test_only_the_mean_is_kept_where_the_spec_says_so(tonight_of, walks):
 
     assert set(kept(tonight)["head"]) == {"mean"}
     assert looked.faithfulness.series == 2
+
+
+def test_some_series_of_those_that_agree_with_totals_are_tested_without_these(
+    tonight_of, walks, monkeypatch
+):
+    inside = LooksAtYesterday()
+    grouping = Grouping.of({}, num_series=3, total=True)
+    moved = Reconciled(inside, inside, grouping, np.zeros((3, 4)), NAMES, Support())
+    monkeypatch.setattr(module, "attention", lambda _, *rest: attention(inside, *rest))
+
+    looked = look.fn(
+        tonight_of(attention={"checked": 2}),
+        walks,
+        Contender(moved, "champion", "v1"),
+        batch_of(*CHAMPION),
+    )
+
+    assert looked.trouble == ""
+    assert (looked.faithfulness.series, looked.faithfulness.held) == (2, 1)
 
 
 @pytest.mark.parametrize(
