@@ -13,7 +13,7 @@ from models.gate.stability import SHIFTED, series_stability
 from models.panel import Panel
 from tasks.progress import stage
 from tasks.stores.registry import champion_history, find_version
-from tasks.stores.sharing import fetch_folder
+from tasks.stores.sharing import on_this_machine
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
 
@@ -47,9 +47,7 @@ def input_stability(tonight: Tonight, panel: Panel) -> tuple[InputDrift | None, 
         try:
             record = find_version(tonight.warehouse, version)
             snapshot = tonight.warehouse.snapshots / record.snapshot
-            if not snapshot.exists():
-                fetch_folder(tonight.warehouse, snapshot)
-            learned = load_panel(snapshot)
+            learned = load_panel(on_this_machine(tonight.warehouse, snapshot))
         except NightcastError as error:  # the scores are good without it
             return None, f"The input is not compared with what the champion learned from: {error}"
         until = panel.grid.slot(record.train_cutoff)
