@@ -32,7 +32,7 @@ from data_contracts.vocabulary import (
 )
 from models.gate.evaluation import seasonal_errors
 from models.gate.realised import realised_losses
-from models.panel import Floats, Ints, Panel
+from models.panel import Bools, Floats, Ints, Panel
 from models.scores import Doubles
 from models.windows import observed_at
 from tasks.progress import Step, stage
@@ -114,11 +114,10 @@ class Actuals:
             np.frombuffer(marks, np.uint8).reshape(-1, 8),
         )
 
-    def slots(self, cutoffs: Sequence[pd.Timestamp]) -> Ints:
-        """Slots of some instants."""
+    def slots(self, cutoffs: Sequence[pd.Timestamp]) -> tuple[Ints, Bools]:
+        """Slots of some instants, and which of them begin their step."""
         instants = pd.DatetimeIndex(list(cutoffs)).as_unit("us").asi8
-        slots, _ = self.panel.grid.slots(instants)
-        return slots
+        return self.panel.grid.slots(instants)
 
     def scales(self, slots: Ints) -> Doubles:
         """What MASE is scaled by, of every series at every slot, shape `(S, O)`."""
@@ -203,13 +202,13 @@ def bases_of(
 
     Only series with an actual count: one that appears later changes nothing of nights before it.
     """
-    slots = actuals.slots([batch.cutoff for batch in batches])
+    slots, on_grid = actuals.slots([batch.cutoff for batch in batches])
     scales, kept = actuals.scales(slots), kept_baselines(warehouse)
     recipe = repr((RECIPE, actuals.season_length, actuals.panel.static_names))
     bases = {}
-    for batch, slot, scale in zip(batches, slots, scales.T, strict=True):
+    for batch, slot, known, scale in zip(batches, slots, on_grid, scales.T, strict=True):
         y = _window(actuals.panel, int(slot), batch.horizon)
-        seen = ~np.isnan(y).all(axis=1)
+        seen = known & ~np.isnan(y).all(axis=1)
         made = f"{recipe} {batch.made} {kept.get(batch.cutoff) == batch.run_id}"
         digest = hashlib.sha256(made.encode())
         for part in (actuals.marks[seen], y[seen], scale[seen]):
@@ -301,10 +300,14 @@ def _window(panel: Panel, slot: int, horizon: int) -> Floats:
 
 
 def _with_actuals(rows: pa.Table, actuals: Actuals) -> tuple[pa.Table, Floats]:
-    """The rows whose actual is known, and the actuals."""
-    series = _series(rows, actuals)
-    slots, on_grid = actuals.panel.grid.slots(_instants(rows[DS]))
-    there = (series >= 0) & on_grid
+    """The rows whose actual is known, and the actuals.
+
+    Of a batch with other steps, as from before the frequency was changed, no actual is known.
+    """
+    series, grid = _series(rows, actuals), actuals.panel.grid
+    slots, on_grid = grid.slots(_instants(rows[DS]))
+    origins, begins = grid.slots(_instants(rows[CUTOFF]))
+    there = (series >= 0) & on_grid & begins & (slots - origins == rows[LEAD].to_numpy())
     y = np.full(len(series), np.nan, np.float32)
     y[there] = observed_at(actuals.panel, series[there], slots[there])
     known = ~np.isnan(y)

@@ -44,8 +44,8 @@ def look_back(spec_path: str, as_of: datetime | None) -> Tonight:
     open_warehouse(now.spec)
     if now.spec.source.available_at is not None:
         return now  # what is known of a step may change whenever
-    last, grid = batches[-1], now.grid
-    over = grid.slot(last.cutoff) + last.horizon
+    grid = now.grid
+    over = max(grid.slot(batch.cutoff) + batch.horizon for batch in batches)
     as_of_end = min(now.as_of, grid.timestamp(over + 1))
     cutoff = grid.timestamp(grid.last_complete_slot(as_of_end))
     return replace(now, as_of=as_of_end, cutoff=cutoff)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
@@ -15,9 +16,11 @@ from data_contracts.errors import RefusedError
 from models import scores
 from tasks import score
 from tasks.score import Done
+from tasks.stores.forecasts import publish_batch
 
 ROOT = Path(__file__).parents[2]
 KEY = ["unique_id", "cutoff", "lead"]
+LEVELS = (0.1, 0.5, 0.9)
 
 
 def same(one, other):
@@ -230,6 +233,21 @@ def test_another_label_is_news(place):
 
     assert place.score().cutoffs == 3
     assert set(place.accuracy()["airport"]) == {"EWR"}
+
+
+def test_a_batch_with_other_steps_is_not_held_against_these(place):
+    minutes = pd.Timedelta(minutes=1)
+    for day, begin, step in ((3, 30, 60), (4, 0, 30)):  # off the grid; half-hours from a full one
+        cutoff = place.cutoff(day) + begin * minutes
+        rows = place.rows(day)
+        rows["ds"] = cutoff + rows["lead"] * step * minutes
+        same = {"cutoff": cutoff, "levels": LEVELS, "run_id": "other", "token": 1}
+        publish_batch(place.warehouse, pa.Table.from_pandas(rows, preserve_index=False), **same)
+
+    place.score()
+
+    assert len(place.accuracy()) == 36
+    assert place.accuracy()["cutoff"].max() == place.cutoff(2)
 
 
 def test_nothing_published_is_said(nights):

@@ -1,4 +1,5 @@
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -6,6 +7,7 @@ from data_contracts.errors import ContractError, RefusedError
 from data_contracts.realised import Scoring
 from tasks.score import Done
 from tasks.scoring import condense, keep_record, look_back, refuse_untrustworthy
+from tasks.stores.forecasts import publish_batch
 from tasks.stores.observations import read_observations
 
 
@@ -27,6 +29,19 @@ def test_what_lies_after_all_batches_is_not_read(place):
     assert now.cutoff == place.cutoff(2) + pd.Timedelta(hours=6)
     assert now.as_of == now.cutoff + pd.Timedelta(hours=1)
     assert then.as_of == pd.Timestamp("2024-03-02T03:30Z")
+
+
+def test_a_batch_that_reaches_beyond_a_newer_one_is_read_to_its_end(place):
+    place.publish(2)
+    hour = pd.Timedelta(hours=1)
+    rows = place.rows(2)[lambda frame: frame["lead"] == 1].assign(ds=place.cutoff(2) + 2 * hour)
+    batch = pa.Table.from_pandas(rows, preserve_index=False)
+    same = {"levels": (0.1, 0.5, 0.9), "run_id": "shorter", "token": 1}
+    publish_batch(place.warehouse, batch, cutoff=place.cutoff(2) + hour, **same)
+
+    now = look_back(str(place.path), pd.Timestamp("2030-01-01T00:00Z"))
+
+    assert now.cutoff == place.cutoff(2) + 6 * hour
 
 
 def test_with_the_time_when_rows_became_known_every_instant_may_differ(nights):
