@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+
 from data_contracts.errors import StorageError
 from data_contracts.plain_text import without_secrets
 from tasks.stores.connection import is_object_store
@@ -36,13 +38,14 @@ def storage_trouble(verb: str, place: Path | str) -> Iterator[None]:
     """Turn whatever a store or the table format reports into one sentence.
 
     Raises:
-        StorageError: In the place of an `OSError` or `DeltaError`.
+        StorageError: In the place of an `OSError` or `DeltaError`, and of what Arrow says of a file
+            that is no Parquet any more.
     """
     from deltalake.exceptions import DeltaError
 
     try:
         yield
-    except (OSError, DeltaError) as error:
+    except (OSError, DeltaError, pa.ArrowInvalid) as error:
         reason = getattr(error, "strerror", None) or " ".join(COLOURS.sub("", str(error)).split())
         if is_object_store(place):
             expected = "a bucket that is there, and credentials in the environment that may use it"

@@ -125,6 +125,16 @@ def test_a_table_in_trouble_is_told_and_the_others_are_looked_after(spec, wareho
         assert done.work["decisions"].small_files == 3
 
 
+def test_a_torn_file_is_told_and_nothing_that_it_may_name_is_removed(spec, warehouse):
+    next(decisions_table(warehouse).path.rglob("part-*.parquet")).write_bytes(b"x" * 100)
+
+    done = maintain(spec, now=NOW)
+
+    (trouble,) = done.trouble
+    assert trouble.startswith(f"Cannot read {decisions_table(warehouse).path}: ")
+    assert done.folders == Folders()
+
+
 def test_nothing_is_taken_for_unneeded_where_it_cannot_be_told_what_is_needed(spec, warehouse):
     registry = warehouse.registry / "_delta_log" / f"{0:020}.json"
     registry.parent.mkdir(parents=True)

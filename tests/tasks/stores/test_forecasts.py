@@ -442,3 +442,13 @@ def test_two_publishers_of_one_cutoff_leave_one_batch(warehouse, order):
     from deltalake import DeltaTable
 
     assert DeltaTable(warehouse.forecasts).version() == 16
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100], ids=["empty", "overwritten"])
+def test_a_data_file_that_is_torn_is_trouble_of_the_storage(tmp_path, publish_row, content):
+    warehouse = Warehouse(tmp_path / "nyc")
+    publish_row(warehouse)
+    next(warehouse.forecasts.glob("*/part-*.parquet")).write_bytes(content)
+
+    with pytest.raises(StorageError, match=r"Cannot read .*forecasts\.delta: "):
+        read_batch(warehouse)
