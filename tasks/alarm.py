@@ -7,6 +7,7 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from data_contracts.errors import StorageError
 from data_contracts.realised import Scoring
 from data_contracts.spec import Spec
 from models.gate.realised import NightLoss
@@ -53,8 +54,14 @@ def _what_follows(spec: Spec) -> str:
 def _tell(tonight: Tonight, block: str, bad: Sequence[NightLoss], alarm: str) -> tuple[str, str]:
     """Who was told, empty where everybody knew, and why nobody could be."""
     nights = [pd.Timestamp(night.cutoff) for night in bad]
-    if not claim(tonight.warehouse, nights, block):
-        return "", ""
+    try:
+        if not claim(tonight.warehouse, nights, block):
+            return "", ""
+    except (OSError, StorageError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return "", (
+            f"Nobody was told of the bad nights, because they cannot be marked as told of: {reason}"
+        )
     try:
         notify(block, subject=f"{tonight.spec.name}: bad nights in a row", body=alarm)
     except Exception as error:  # any failure of another service: the scoring is done

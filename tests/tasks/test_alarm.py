@@ -161,6 +161,19 @@ def test_where_nobody_can_be_told_the_scoring_goes_on_and_the_next_tries_again(
     assert (failed.notified, again.notified) == ("", block)
 
 
+def test_nights_that_cannot_be_marked_fail_no_scoring(serving):
+    place = serving(bad_from=4, scoring={"notify": "slack-webhook/ops"})
+    place.warehouse.runs.mkdir()
+    place.warehouse.run(place.cutoff(4)).write_text("in the way of its folder")
+
+    found = alarm(place)
+
+    assert found.alarm != "" == found.notified
+    assert found.warnings == (
+        "Nobody was told of the bad nights, because they cannot be marked as told of: File exists",
+    )
+
+
 @pytest.mark.flow
 def test_a_block_that_is_not_there_is_said(serving):
     (warning,) = alarm(serving(bad_from=4, scoring={"notify": "slack-webhook/nobody"})).warnings
