@@ -72,7 +72,7 @@ def batch_history(warehouse: Warehouse, cutoff: pd.Timestamp | None = None) -> l
         which = "" if cutoff is None else f" of the cutoff {cutoff.isoformat()}"
         raise RefusedError(
             f"The log of {table.path} has no publication{which}; `nightcast run` publishes, and "
-            "entries older than 30 days are removed."
+            "entries go that are older than retention.history_days."
         )
     return changes
 
