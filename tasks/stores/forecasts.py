@@ -14,12 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow.csv import write_csv
 
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
 from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
-from tasks.stores.exports import write_table
 from tasks.stores.files import whole
 from tasks.stores.reader_aids import put_reader_aids
 from tasks.stores.sharing import drop_file, share_file
@@ -233,11 +233,13 @@ def _export_newest(
             with whole(path) as draft:
                 pq.write_table(rows, draft, compression="zstd")
             share_file(warehouse, path)
+        beside = path.with_suffix(".csv")
         if rows is not None and csv:
-            write_table(rows, path.with_suffix(".csv"))
-            share_file(warehouse, path.with_suffix(".csv"))
+            with whole(beside) as draft:
+                write_csv(rows, draft)
+            share_file(warehouse, beside)
         else:
-            drop_file(warehouse, path.with_suffix(".csv"))
+            drop_file(warehouse, beside)
         exported = newest
 
 
