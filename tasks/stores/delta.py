@@ -25,7 +25,7 @@ from data_contracts.errors import ConflictError
 from data_contracts.versions import FIELD, refuse_newer
 from tasks.lineage import code_version
 from tasks.stores.connection import options_for
-from tasks.stores.files import sync
+from tasks.stores.files import sync, sync_if_there
 from tasks.stores.log import LOG, log_entries, refuse_torn_entries
 from tasks.stores.table import Table, Where, conform, migrated, predicate
 from tasks.stores.trouble import storage_trouble as storage_trouble
@@ -445,8 +445,9 @@ def _make_durable(opened: "DeltaTable", table: Table, commit_id: str) -> int:
     entry, actions = _find_commit(log, commit_id)
     files = [path / unquote(action["add"]["path"]) for action in actions if "add" in action]
     folders = {parent for file in files for parent in file.parents if parent.is_relative_to(path)}
-    checkpoint = (*log.glob(f"{entry.stem}.checkpoint*"), *log.glob("_last_checkpoint"))
-    for written in (*files, entry, *checkpoint, *folders, log, path):
+    for checkpoint in (*log.glob(f"{entry.stem}.checkpoint*"), *log.glob("_last_checkpoint")):
+        sync_if_there(checkpoint)  # another process may just be writing the same one
+    for written in (*files, entry, *folders, log, path):
         sync(written)
     return int(entry.stem)
 

@@ -44,6 +44,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_if_there(path: Path) -> None:
+    """Sync a file that others may replace or remove at any moment."""
+    with suppress(FileNotFoundError):
+        sync(path)
+
+
 def sizes(folder: Path) -> Iterator[tuple[Path, int]]:
     """Every file below a folder, and its bytes; what others remove meanwhile is left out."""
     for place, _, names in os.walk(folder, onerror=_unless_gone):

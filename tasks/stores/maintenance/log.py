@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from tasks.stores.delta import SETTINGS, open_table
-from tasks.stores.files import sync
+from tasks.stores.files import sync, sync_if_there
 from tasks.stores.log import LOG
 from tasks.stores.maintenance.listing import Listing, list_files
 from tasks.stores.table import Table
@@ -101,5 +101,6 @@ def sync_log(table: Table, *, after: int) -> None:
     log, listing = table.folder / LOG, list_files(table)
     names = [f"{version:020}.json" for version in listing.entries if version > after]
     with storage_trouble("write", table.path):
-        for path in (*map(log.joinpath, names), *log.glob("*checkpoint*"), log):
-            sync(path)
+        for path in (*map(log.joinpath, names), *log.glob("*checkpoint*")):
+            sync_if_there(path)  # a writer may just be cleaning up, or writing a checkpoint itself
+        sync(log)

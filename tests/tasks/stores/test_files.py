@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.stores.files import sha256, sizes, whole, write_text
+from tasks.stores.files import sha256, sizes, sync, sync_if_there, whole, write_text
 
 
 def test_a_file_appears_whole_and_its_folders_with_it(tmp_path):
@@ -57,3 +57,9 @@ def test_the_sizes_of_all_files_below_a_folder_are_known_but_not_of_those_that_v
     assert first == (tmp_path / "gone", 0)
     assert list(found) == [(tmp_path / "a/b/one", 1)]
     assert list(sizes(tmp_path / "none")) == []
+
+
+def test_a_file_that_is_gone_is_only_missed_where_it_has_to_be_there(tmp_path):
+    sync_if_there(tmp_path / "0.checkpoint.parquet#1")
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "0.json")
