@@ -31,7 +31,7 @@ from tasks.stores.delta import (
     storage_trouble,
 )
 from tasks.stores.forecasts import forecasts_table, quantiles_of
-from tasks.stores.table import Table, Value, Where, predicate, stamped
+from tasks.stores.table import Table, Where, of_night, predicate, stamped
 from tasks.stores.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def keep_baseline(
         ConflictError: If a later attempt has kept this cutoff, or others keep doing so.
         StorageError: If the warehouse cannot be written.
     """
-    where: dict[str, Value] = {CUTOFF_DATE: cutoff.tz_convert("UTC").date(), CUTOFF: cutoff}
+    where = of_night(cutoff)
     rows = stamped(rows, {**where, RUN_ID: run_id})
     schema = baselines.schema(levels)
     columns = [_finite(rows[field.name], field.type) for field in schema]

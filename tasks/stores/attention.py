@@ -9,11 +9,11 @@ import pyarrow as pa
 from data_contracts import attention as contract
 from data_contracts.attention import HEAD, OBSERVED, POSITION, STEPS, WEIGHT
 from data_contracts.errors import ContractError
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, LEAD, RUN_ID, UNIQUE_ID
+from data_contracts.vocabulary import DS, LEAD, RUN_ID, UNIQUE_ID
 from models.attention import Attention, Look, observed_steps
 from models.panel import Ints, Panel
 from tasks.stores.delta import Commit, delete_rows, replace_rows
-from tasks.stores.table import Table, Value, stamped
+from tasks.stores.table import Table, of_night, stamped
 from tasks.stores.warehouse import Warehouse
 
 
@@ -72,7 +72,7 @@ def record_attention(
     broken = contract.broken_sums(rows)
     if broken:
         raise ContractError("attention", broken)
-    night = _night(cutoff)
+    night = of_night(cutoff)
     replace_rows(
         attention_table(warehouse),
         stamped(rows, {**night, RUN_ID: run_id}),
@@ -91,11 +91,9 @@ def forget_attention(
         StorageError: If the warehouse cannot be written.
     """
     why = "What an earlier run of the night kept explains another batch."
-    delete_rows(attention_table(warehouse), where=_night(cutoff), commit=Commit(run_id, token, why))
-
-
-def _night(cutoff: pd.Timestamp) -> dict[str, Value]:
-    return {CUTOFF_DATE: cutoff.tz_convert("UTC").date(), CUTOFF: cutoff.tz_convert("UTC")}
+    delete_rows(
+        attention_table(warehouse), where=of_night(cutoff), commit=Commit(run_id, token, why)
+    )
 
 
 def _of_one_series(look: Look, attention: Attention, panel: Panel) -> pa.Table:

@@ -23,7 +23,7 @@ from tasks.stores.delta import Commit, as_present, open_table, replace_rows, sto
 from tasks.stores.files import whole
 from tasks.stores.reader_aids import put_reader_aids
 from tasks.stores.sharing import drop_file, share_file
-from tasks.stores.table import Table, Value, in_order, stamped
+from tasks.stores.table import Table, in_order, of_night, stamped
 from tasks.stores.time_travel import Conditions, are_kept, open_version, rows_where
 from tasks.stores.warehouse import Warehouse
 
@@ -61,7 +61,7 @@ def publish_batch(
         ConflictError: If a later attempt has published this cutoff, or others keep doing so.
         StorageError: If the warehouse cannot be written.
     """
-    batch = _batch(cutoff)
+    batch = of_night(cutoff)
     return replace_rows(
         forecasts_table(warehouse, levels),
         stamped(rows, {**batch, RUN_ID: run_id}),
@@ -251,10 +251,6 @@ def _newest_files(warehouse: Warehouse) -> tuple[str, ...]:
     files = pa.table(opened.get_add_actions(flatten=True))
     newest = pc.equal(files[f"max.{CUTOFF}"], pc.max(files[f"max.{CUTOFF}"]))
     return tuple(sorted(files.filter(newest)["path"].to_pylist()))
-
-
-def _batch(cutoff: pd.Timestamp) -> dict[str, Value]:
-    return {CUTOFF_DATE: cutoff.tz_convert("UTC").date(), CUTOFF: cutoff.tz_convert("UTC")}
 
 
 def _cutoffs(opened: "DeltaTable") -> list[pd.Timestamp]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from data_contracts.errors import ContractError
 from data_contracts.versions import FIELD, Migration
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE
 
 Value = str | int | date | pd.Timestamp
 Where = Mapping[str, Value | Sequence[Value]]
@@ -102,6 +103,16 @@ def predicate(where: Where) -> str:
     if not where:
         raise ValueError("A commit names the rows that it replaces, got an empty condition.")
     return " AND ".join(_condition(name, _accepted(values)) for name, values in where.items())
+
+
+def of_night(cutoff: pd.Timestamp) -> dict[str, Value]:
+    """What the rows of one batch have in common.
+
+    >>> predicate(of_night(pd.Timestamp("2024-01-01T23:00-05:00")))
+    "cutoff_date = '2024-01-02' AND cutoff = '2024-01-02T04:00:00+00:00'"
+    """
+    utc = cutoff.tz_convert("UTC")
+    return {CUTOFF_DATE: utc.date(), CUTOFF: utc}
 
 
 def stamped(rows: pa.Table, stamps: Mapping[str, Value]) -> pa.Table:

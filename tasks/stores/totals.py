@@ -13,7 +13,7 @@ from data_contracts.errors import RefusedError, SpecError
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, LEVEL, RUN_ID
 from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
 from tasks.stores.forecasts import export_beside, quantiles_of, read_batch
-from tasks.stores.table import Table, in_order, stamped
+from tasks.stores.table import Table, in_order, of_night, stamped
 from tasks.stores.warehouse import Warehouse
 
 LATEST_TOTALS = "latest_totals.parquet"
@@ -29,7 +29,7 @@ def publish_totals(
     token: int,
 ) -> int:
     """Make the rows the totals of their cutoff; arguments and errors as in `publish_batch`."""
-    batch = {CUTOFF_DATE: cutoff.tz_convert("UTC").date(), CUTOFF: cutoff.tz_convert("UTC")}
+    batch = of_night(cutoff)
     return replace_rows(
         totals_table(warehouse, levels),
         stamped(rows, {**batch, RUN_ID: run_id}),
