@@ -15,6 +15,7 @@ from data_contracts.spec import Spec
 from tasks.progress import stage
 from tasks.stores.files import sizes
 from tasks.stores.maintenance.condition import Condition, Work, examine, look_after
+from tasks.stores.reader_aids import put_reader_aids
 from tasks.stores.retention import Unneeded, remove, unneeded
 from tasks.stores.tables import tables_of
 from tasks.stores.trouble import storage_trouble
@@ -112,6 +113,9 @@ def maintain(spec: Spec, *, now: pd.Timestamp) -> Maintenance:
         if due.get(table.name):
             with stage(f"look after {table.name}"), _told(trouble):
                 work[table.name] = look_after(table, history_days=days, now=now)
+    if "forecasts" in due:  # the vacuum takes the guard away once it is old
+        with _told(trouble), storage_trouble("write", warehouse.place):
+            put_reader_aids(warehouse)
     writing = storage_trouble("write", warehouse.place)
     with stage("remove what nothing needs"), _told(trouble), writing:
         found = _unneeded(spec, warehouse, now)

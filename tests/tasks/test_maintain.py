@@ -10,7 +10,9 @@ from data_contracts.errors import RefusedError
 from data_contracts.spec import parse_spec
 from tasks.maintain import Folders, maintain, survey
 from tasks.stores.delta import Commit, read_table, replace_rows
+from tasks.stores.forecasts import export_latest
 from tasks.stores.maintenance.condition import Work
+from tasks.stores.reader_aids import GUARD
 from tasks.stores.records import decisions_table, quarantine_table
 from tasks.stores.warehouse import warehouse_of
 
@@ -110,6 +112,20 @@ def test_what_was_found_is_done_once(spec, warehouse):
     again = maintain(spec, now=NOW)
     assert (again.work, again.folders) == ({"decisions": Work()}, Folders())
     assert paths(warehouse) == left
+
+
+def test_plain_readers_are_stopped_even_where_nothing_was_published_for_long(nights):
+    place = nights()
+    place.publish(0)
+    export_latest(place.warehouse)
+    guard = place.warehouse.forecasts / GUARD
+    aged(guard, 90)
+    assert survey(place.spec, now=NOW).work["forecasts"].stale_files == 1
+
+    maintain(place.spec, now=NOW)
+
+    assert guard.exists()
+    assert survey(place.spec, now=NOW).work["forecasts"].stale_files == 0
 
 
 def test_a_table_in_trouble_is_told_and_the_others_are_looked_after(spec, warehouse):
