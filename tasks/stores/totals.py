@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from data_contracts import totals
 from data_contracts.errors import RefusedError, SpecError
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, LEVEL, RUN_ID
-from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
-from tasks.stores.forecasts import export_beside, quantiles_of, read_batch
+from data_contracts.vocabulary import CUTOFF, LEVEL, RUN_ID
+from tasks.stores.delta import Commit, as_present, open_table, replace_rows
+from tasks.stores.forecasts import export_beside, of_cutoff, quantiles_of, read_batch
 from tasks.stores.table import Table, in_order, of_night, stamped
+from tasks.stores.time_travel import rows_where
 from tasks.stores.warehouse import Warehouse
 
 LATEST_TOTALS = "latest_totals.parquet"
@@ -57,7 +58,7 @@ def read_totals(
         StorageError: If a table is damaged.
     """
     batch = read_batch(warehouse, cutoff).slice(0, 1).to_pylist()[0]
-    rows = _rows(warehouse, batch[CUTOFF], batch[RUN_ID])
+    rows = _rows(warehouse, pd.Timestamp(batch[CUTOFF]), batch[RUN_ID])
     if not rows.num_rows:
         raise RefusedError(
             f"The batch of {batch[CUTOFF]:%Y-%m-%d %H:%M} UTC has no totals: `hierarchy` in the "
@@ -110,14 +111,7 @@ def _rows(warehouse: Warehouse, cutoff: pd.Timestamp, run_id: str) -> pa.Table:
     opened = open_table(table)
     if opened is None:
         return table.schema.empty_table()
-    with storage_trouble("read", table.path):
-        rows = opened.to_pyarrow_table(
-            filters=[
-                (CUTOFF_DATE, "=", cutoff.date()),
-                (CUTOFF, "=", cutoff),
-                (RUN_ID, "=", run_id),
-            ]
-        )
+    rows = rows_where(table, opened, [*of_cutoff(cutoff), (RUN_ID, "=", run_id)])
     return _as_published(as_present(table, opened, rows))
 
 
