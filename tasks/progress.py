@@ -56,13 +56,13 @@ class LogReporter:
                 return
             last = now
             left = (now - begun) * (total - done) / done
-            _log().info("%s: %.0f %% %s, %.0f s left", title, 100 * done / total, note, left)
+            log().info("%s: %.0f %% %s, %.0f s left", title, 100 * done / total, note, left)
 
         return report
 
     def end(self, title: str, seconds: float) -> None:
         """Say how long the step took."""
-        _log().info("%s took %.1f s", title, seconds)
+        log().info("%s took %.1f s", title, seconds)
 
 
 @dataclass
@@ -105,7 +105,8 @@ def stage(name: str) -> Iterator[Step]:
         ledger.add(Stage(name=name, seconds=round(seconds, 3)))
 
 
-def _log() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+def log() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """The log of the run, or that of Nightcast where there is none."""
     from prefect.exceptions import MissingContextError
     from prefect.logging import get_run_logger
 

@@ -19,7 +19,7 @@ from data_contracts.vocabulary import LEAD, UNIQUE_ID
 from models.forecasters.neural import NeuralForecaster
 from models.panel import Panel
 from tasks.outcome import Outcome, record_of, record_of_refusal
-from tasks.progress import stage
+from tasks.progress import log, stage
 from tasks.realised import by_leads, by_model, by_night, last_over, recent_rows
 from tasks.reporting.artifacts import contract_table, key, markdown
 from tasks.reporting.charts import choose
@@ -201,8 +201,19 @@ def with_history(tonight: Tonight, page: Page) -> Page:
 def _keep(tonight: Tonight, page: Page) -> None:
     page = with_history(tonight, page)
     write_night(tonight.warehouse, page.night)
-    write_report(tonight.warehouse, tonight.cutoff, render_page(page))
+    write_report(tonight.warehouse, tonight.cutoff, _rendered(page))
     _show(page)
+
+
+def _rendered(page: Page) -> str:
+    """The page, or as much of it as can be drawn: what is published is published."""
+    try:
+        return render_page(page)
+    except Exception as error:
+        log().warning("The page is without its extras, which could not be drawn: %s", error)
+        return render_page(
+            replace(page, learned=(), looked=None, context=None, look_back=None, totals=None)
+        )
 
 
 def _show(page: Page) -> None:

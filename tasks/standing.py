@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from data_contracts.errors import StorageError
 from data_contracts.spec import Spec
 from data_contracts.vocabulary import BASELINE, CHAMPION
 from models.gate.drift import input_drift
@@ -13,6 +14,7 @@ from models.gate.schedule import Bounds, Standing, growth, relative_loss
 from models.panel import Panel
 from tasks.contenders import Contender
 from tasks.evaluate import Entry
+from tasks.progress import log
 from tasks.realised import bad_nights, in_words, limits_of
 from tasks.service import Service
 from tasks.stores.records import decisions_before
@@ -110,7 +112,11 @@ def _bad_nights(tonight: Tonight, champion: Contender | None) -> str:
     """What the champion's last published nights came to, where that asks for a training."""
     if champion is None:
         return ""
-    bad = bad_nights(tonight.warehouse, tonight.spec, tonight.cutoff, version=champion.version)
+    try:
+        bad = bad_nights(tonight.warehouse, tonight.spec, tonight.cutoff, version=champion.version)
+    except StorageError as error:  # tonight can be published without
+        log().warning("How good the last nights were is not known: %s", error)
+        return ""
     return in_words(bad, limits_of(tonight.spec))
 
 

@@ -96,6 +96,8 @@ def _added_up(
         support=Support.of(held, until=held.cutoff_slot),
     )
     means = total_means(batch[MEAN].to_numpy(np.float32).reshape(shape), grouping)
+    if not (np.isfinite(quantiles).all() and np.isfinite(means).all()):
+        raise OverflowError("a sum is beyond what the table can hold")
     return Totals(_rows(tonight, batch, grouping, means, quantiles), (*notes, *doubt))
 
 
