@@ -55,17 +55,18 @@ def _tell(tonight: Tonight, block: str, bad: Sequence[NightLoss], alarm: str) ->
     """Who was told, empty where everybody knew, and why nobody could be."""
     nights = [pd.Timestamp(night.cutoff) for night in bad]
     try:
-        if not claim(tonight.warehouse, nights, block):
-            return "", ""
+        new = claim(tonight.warehouse, nights, block)
     except (OSError, StorageError) as error:
         reason = getattr(error, "strerror", None) or error
         return "", (
             f"Nobody was told of the bad nights, because they cannot be marked as told of: {reason}"
         )
+    if not new:
+        return "", ""
     try:
         notify(block, subject=f"{tonight.spec.name}: bad nights in a row", body=alarm)
     except Exception as error:  # any failure of another service: the scoring is done
-        release(tonight.warehouse, nights)
+        release(tonight.warehouse, new)
         # Only the kind of the error: its text may hold the address, which is a secret.
         return "", (
             f"Nobody was told of the bad nights: the block {block} failed with "

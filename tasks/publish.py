@@ -48,7 +48,7 @@ def publish(
         StorageError: If the warehouse still cannot be written after the last attempt.
     """
     with stage("publish"):
-        # The batch last: none that readers see lacks its totals, or what it is held against.
+        # The batch last: no new one is seen without its totals, or what it will be held against.
         _commit(keep_baseline, tonight, reference)
         if totals is not None:
             _commit(publish_totals, tonight, totals)

@@ -10,6 +10,7 @@ import pytest
 
 from data_contracts.frequency import Grid
 from models.panel import Panel
+from tasks.progress import LEDGER
 
 # Prefect and TensorFlow read the environment when they are imported, so it is set before that.
 PREFECT_HOME = tempfile.mkdtemp(prefix="nightcast-tests-")
@@ -63,6 +64,13 @@ def prefect_backend():
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_ledger_outlives_its_test():
+    """A night leaves its own in the context, with a warehouse that is gone by the next test."""
+    yield
+    LEDGER.set(None)
 
 
 @pytest.fixture(autouse=True)

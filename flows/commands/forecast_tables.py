@@ -60,8 +60,8 @@ def history_table(changes: Sequence[Change]) -> Table:
     right = [Column(name, justify="right") for name in ("version", "rows")]
     table = Table(
         right[0],
-        "published (UTC)",
-        "cutoff (UTC)",
+        Column("published (UTC)", no_wrap=True, min_width=len("2013-10-16 03:00")),
+        Column("cutoff (UTC)", no_wrap=True, min_width=len("2013-10-16 03:00")),
         right[1],
         Column("model version", overflow="fold"),
         "by",
@@ -84,7 +84,16 @@ def history_table(changes: Sequence[Change]) -> Table:
 
 def _table(title: str, names: Sequence[str]) -> Table:
     words = (UNIQUE_ID, DS, CUTOFF, QUALITY, MODEL_VERSION)
-    columns = [Column(name, justify="left" if name in words else "right") for name in names]
+    columns = [
+        Column(
+            name,
+            justify="left" if name in words else "right",
+            # A day that is cut off would say nothing; a version may be folded.
+            min_width=len("2013-10-16 03:00") if name in (DS, CUTOFF) else None,
+            overflow="fold" if name == MODEL_VERSION else "ellipsis",
+        )
+        for name in names
+    ]
     return Table(*columns, title=title)
 
 

@@ -136,7 +136,10 @@ def _tell_fallback(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
 
 
 def _refuse_source(output: Path, spec: Spec) -> None:
-    """Keep an answer from replacing what it was made from."""
+    """Keep an answer from replacing what it was made from, or what others read."""
+    warehouse = warehouse_of(spec).root.resolve()
+    if warehouse in output.resolve().parents:
+        raise SpecError(f"{output} lies in the warehouse, {warehouse}; name another file.")
     source = Path(spec.source.uri).resolve()
     if source in (output.resolve(), *output.resolve().parents):
         raise SpecError(

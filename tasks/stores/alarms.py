@@ -12,37 +12,46 @@ from tasks.stores.warehouse import Warehouse
 TOLD = "told.json"
 
 
-def claim(warehouse: Warehouse, nights: Sequence[pd.Timestamp], who: str) -> bool:
-    """Mark nights as told of, unless one of them is; of two runs at once one gets the claim.
+def claim(warehouse: Warehouse, nights: Sequence[pd.Timestamp], who: str) -> list[pd.Timestamp]:
+    """Mark nights as told of, if the newest of them is news; of two runs at once one gets it.
 
     Args:
         warehouse: Where the folders of the nights are.
-        nights: Cutoffs.
+        nights: Cutoffs, ascending.
         who: Is told; stands in the mark.
+
+    Returns:
+        The nights that were marked, the newest first; none where somebody was told of that.
     """
-    marks = [warehouse.run(night) / TOLD for night in nights]
-    if any(fetch_file(warehouse, mark).exists() for mark in marks):
-        return False
-    made: list[Path] = []
-    for mark in marks:
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with mark.open("x", encoding="utf-8") as file:
-                file.write(json.dumps({"told": who}))
-        except FileExistsError:  # another run was faster
-            for own in made:
-                own.unlink(missing_ok=True)
-            return False
-        made.append(mark)
-    for mark in made:
-        share_file(warehouse, mark)
-    return True
+    *earlier, newest = nights
+    if not _try_mark(warehouse, newest, who):
+        return []
+    return [newest, *(night for night in earlier if _try_mark(warehouse, night, who))]
 
 
 def release(warehouse: Warehouse, nights: Sequence[pd.Timestamp]) -> None:
     """Take the marks away again, because nobody could be told."""
-    marks = [warehouse.run(night) / TOLD for night in nights]
+    marks = [_mark(warehouse, night) for night in nights]
     for mark in marks:
         mark.unlink(missing_ok=True)
     if warehouse.store is not None:
         warehouse.store.remove(mark.relative_to(warehouse.root).as_posix() for mark in marks)
+
+
+def _try_mark(warehouse: Warehouse, night: pd.Timestamp, who: str) -> bool:
+    """Mark a night; not if it is already, or another run is faster."""
+    mark = _mark(warehouse, night)
+    if fetch_file(warehouse, mark).exists():
+        return False
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with mark.open("x", encoding="utf-8") as file:
+            file.write(json.dumps({"told": who}))
+    except FileExistsError:
+        return False
+    share_file(warehouse, mark)
+    return True
+
+
+def _mark(warehouse: Warehouse, night: pd.Timestamp) -> Path:
+    return warehouse.run(night) / TOLD

@@ -21,9 +21,10 @@ def log_entries(table: Path) -> list[Path]:
     Those that a writer cleans up meanwhile, behind a checkpoint, are left out.
 
     Raises:
-        StorageError: If one has no content.
+        OSError: If the log may not be read.
+        StorageError: If an entry has no content.
     """
-    entries = sorted((table / LOG).glob("*.json"))
+    entries = sorted(_named_as_entries(table / LOG))
     there = []
     for entry in entries:
         with suppress(FileNotFoundError):
@@ -47,6 +48,13 @@ def refuse_torn_entries(table: Path) -> None:
                     json.loads(line)
         except ValueError:
             raise _torn(entry, "is torn", newest=entry == entries[-1]) from None
+
+
+def _named_as_entries(log: Path) -> list[Path]:
+    try:
+        return [path for path in log.iterdir() if path.suffix == ".json"]
+    except FileNotFoundError:
+        return []
 
 
 def _torn(entry: Path, what: str, *, newest: bool) -> StorageError:

@@ -53,14 +53,23 @@ def test_after_the_newest_entry_was_deleted_the_night_can_be_run_again(
 
 
 def test_an_entry_that_is_cleaned_up_just_now_is_in_nobodys_way(warehouse, monkeypatch):
-    found = Path.glob
+    found = Path.iterdir
 
-    def a_moment_ago(folder, pattern):
+    def a_moment_ago(folder):
         yield folder / "00000000000000000000.json"  # is gone by now
-        yield from found(folder, pattern)
+        yield from found(folder)
 
     log_entries(warehouse.forecasts)[0].unlink()
-    monkeypatch.setattr(Path, "glob", a_moment_ago)
+    monkeypatch.setattr(Path, "iterdir", a_moment_ago)
 
     assert [entry.stem[-1] for entry in log_entries(warehouse.forecasts)] == ["1", "2"]
     refuse_torn_entries(warehouse.forecasts)
+
+
+def test_a_log_that_may_not_be_read_is_not_taken_for_none(warehouse, monkeypatch):
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refused)  # root may read whatever its mode is
+    with pytest.raises(StorageError, match="Permission denied"):
+        cutoffs(warehouse)
