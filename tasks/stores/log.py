@@ -53,7 +53,7 @@ def refuse_torn_entries(table: Path) -> None:
 def _named_as_entries(log: Path) -> list[Path]:
     try:
         return [path for path in log.iterdir() if path.suffix == ".json"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whoever creates the table will say
         return []
 
 

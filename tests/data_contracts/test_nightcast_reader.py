@@ -226,9 +226,11 @@ def test_it_needs_nothing_of_nightcast(three, tmp_path):
     (tmp_path / "alone").mkdir()
     (tmp_path / "alone/nightcast_reader.py").write_text(source.read_text())
     script = (
-        "from nightcast_reader import Forecasts; import sys;"
+        "from nightcast_reader import Forecasts; import os, sys;"
         f"print(Forecasts({str(three.forecasts)!r}).latest().num_rows);"
-        "print(*{name.split('.')[0] for name in sys.modules})"
+        "print(*{name.split('.')[0] for name in sys.modules}, flush=True);"
+        # Threads of the libraries have been seen to abort a process that was ending.
+        "os._exit(0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
