@@ -9,6 +9,7 @@ Long format, one row per series and time step:
     lead        steps after the cutoff, 1 ... horizon
 """
 
+import re
 from typing import Final
 
 UNIQUE_ID = "unique_id"
@@ -57,3 +58,12 @@ def quantile_columns(levels: tuple[float, ...]) -> list[str]:
     ['q10', 'q90']
     """
     return [quantile_column(level) for level in levels]
+
+
+def is_quantile_column(name: str) -> bool:
+    """Whether a column is called as `quantile_column` calls one.
+
+    >>> [is_quantile_column(name) for name in ("q10", "q2_5", "quality")]
+    [True, True, False]
+    """
+    return re.fullmatch(r"q\d+(_\d+)?", name) is not None

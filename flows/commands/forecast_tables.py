@@ -1,6 +1,5 @@
 """How a terminal shows forecasts, and how they came into the table."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from data_contracts.vocabulary import (
     QUALITY,
     UNIQUE_ID,
     Y,
+    is_quantile_column,
     quantile_column,
 )
 from flows.console import shown
@@ -98,7 +98,7 @@ def _table(title: str, names: Sequence[str]) -> Table:
 
 
 def _quantiles(rows: Rows) -> list[str]:
-    found = [name for name in rows[0] if re.fullmatch(r"q\d+(_\d+)?", name)]
+    found = [name for name in rows[0] if is_quantile_column(name)]
     return list(dict.fromkeys((found[0], quantile_column(0.5), found[-1])))
 
 

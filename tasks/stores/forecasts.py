@@ -4,7 +4,6 @@ A batch is all forecasts of one cutoff; readers see all of it or nothing.
 """
 
 import fcntl
-import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from pyarrow.csv import write_csv
 
 from data_contracts import forecasts
 from data_contracts.errors import RefusedError, SpecError
-from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID
+from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, MODEL_VERSION, RUN_ID, is_quantile_column
 from tasks.stores.delta import Commit, as_present, open_table, replace_rows, storage_trouble
 from tasks.stores.files import whole
 from tasks.stores.reader_aids import put_reader_aids
@@ -201,9 +200,7 @@ def quantiles_of(rows: pa.Table) -> dict[str, float]:
     """Quantile columns in which any row has a value, and their levels, ascending."""
     filled = {name for name in rows.column_names if rows[name].null_count < rows.num_rows}
     found = {
-        name: float(name[1:].replace("_", ".")) / 100
-        for name in filled
-        if re.fullmatch(r"q\d+(_\d+)?", name)
+        name: float(name[1:].replace("_", ".")) / 100 for name in filled if is_quantile_column(name)
     }
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
