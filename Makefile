@@ -78,10 +78,17 @@ spark: $(READY) ## install Spark for one test into .venv-spark
 	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --requirement tests/spark-requirements.txt
 
-# --no-emit-*: the lock names packages, versions and hashes, never where they come from.
-lock: ## resolve pyproject.toml into requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
+# --no-emit-*: a lock names packages, versions and hashes, never where they come from. Those of the
+# images hold what a worker needs, in the versions of the first; gpu.lock only what it has besides.
+COMPILE := pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+  --no-annotate --python-version 3.11 pyproject.toml
+IMAGE := $(COMPILE) --python-platform x86_64-manylinux_2_28 --constraint requirements.lock
+
+lock: ## resolve pyproject.toml into requirements.lock and those of the images (needs uv)
+	@uv $(COMPILE) --extra dev --universal -o requirements.lock
+	@echo hatchling | uv $(IMAGE) - --extra kubernetes -o deployments/images/cpu.lock
+	@echo hatchling | uv $(IMAGE) - --extra kubernetes --extra gpu 2>/dev/null \
+	  | grep -vxFf deployments/images/cpu.lock > deployments/images/gpu.lock
 
 clean: ## remove the environment and what the tools cached; the warehouse, peers and Spark stay
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
