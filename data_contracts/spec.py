@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from data_contracts.cron import check_cron
 from data_contracts.errors import SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.vocabulary import CHAMPION, quantile_columns
@@ -487,7 +488,7 @@ class Scoring(Part):
         min_coverage: Least share of actuals inside the widest interval, relative to its nominal.
         bad_nights: Bad nights in a row that ask for a training and are told of.
         notify: Who is told: the name of a notification block of Prefect, such as
-            `slack-webhook/ops`; None: nobody.
+            `slack-webhook/ops`; None: as `notify` of the spec.
     """
 
     max_loss_ratio: float = Field(default=1.25, ge=1, le=MANY)
@@ -498,13 +499,40 @@ class Scoring(Part):
     @field_validator("notify")
     @classmethod
     def _notify_is_a_block(cls, notify: str | None) -> str | None:
-        # The message names no value: an address would hold a secret.
-        if notify is not None and not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", notify):
-            raise ValueError(
-                "expected the type and the name of a Prefect block, as in slack-webhook/ops, "
-                "got something else"
-            )
-        return notify
+        return _block(notify)
+
+
+def _block(notify: str | None) -> str | None:
+    """The message names no value: an address would hold a secret."""
+    if notify is not None and not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", notify):
+        raise ValueError(
+            "expected the type and the name of a Prefect block, as in slack-webhook/ops, "
+            "got something else"
+        )
+    return notify
+
+
+class Schedule(Part):
+    """When a service runs what nobody starts by hand, in the time zone of `calendar.timezone`.
+
+    Attributes:
+        cron: When the night runs, in the five fields of cron.
+        scoring: When published forecasts are held against what came; None: never.
+        active: Whether it runs by itself. Without it everything is there, and waits for a person.
+    """
+
+    switches: ClassVar[tuple[str, ...]] = ("active",)
+
+    cron: str = "30 3 * * *"
+    scoring: str | None = "30 9 * * *"
+    active: bool = True
+
+    @field_validator("cron", "scoring")
+    @classmethod
+    def _comes_some_time(cls, cron: str | None) -> str | None:
+        if cron is not None:
+            check_cron(cron)
+        return cron
 
 
 class Registry(Part):
@@ -519,7 +547,12 @@ class Registry(Part):
 
 
 class Spec(Part):
-    """One set of series and everything that Nightcast has to know about it."""
+    """One set of series and everything that Nightcast has to know about it.
+
+    Attributes:
+        notify: Who is told of nights that fail and of bad nights in a row: the name of a
+            notification block of Prefect, such as `slack-webhook/ops`; None: nobody.
+    """
 
     name: str = ""
     source: Source
@@ -540,6 +573,8 @@ class Spec(Part):
     attention: Attention = Attention()
     registry: Registry = Registry()
     scoring: Scoring = Scoring()
+    schedule: Schedule = Schedule()
+    notify: str | None = None
     warehouse: str = Field(default="./warehouse", min_length=1)
 
     @field_validator("name")
@@ -550,6 +585,11 @@ class Spec(Part):
                 "expected letters, digits, - and _, because folders are named after it"
             )
         return name
+
+    @field_validator("notify")
+    @classmethod
+    def _notify_is_a_block(cls, notify: str | None) -> str | None:
+        return _block(notify)
 
     @field_validator("quantile_levels")
     @classmethod
@@ -718,14 +758,20 @@ class Spec(Part):
         return self.contracts.max_gap or max(1, self.context_length // 2)
 
     @property
+    def told_of_bad_nights(self) -> str | None:
+        """The block that is told of bad nights in a row, if any."""
+        return self.scoring.notify or self.notify
+
+    @property
     def digest(self) -> str:
         """Twelve hex digits of the content, without what changes no forecast.
 
         That is where the warehouse is, what is kept in it, exported from it, shown beside it and
-        told of forecasts, what is accepted of nights that are over, and the log; and totals that
-        are only summed up.
+        told of forecasts, what is accepted of nights that are over, when they run, who is told,
+        and the log; and totals that are only summed up.
         """
-        apart = ("warehouse", "retention", "exports", "attention", "registry", "scoring")
+        beside = ("warehouse", "retention", "exports", "attention", "registry")
+        apart = (*beside, "scoring", "schedule", "notify")
         elsewhere: Any = dict.fromkeys(apart, True)
         if self.hierarchy.method == "bottom_up":
             elsewhere["hierarchy"] = True

@@ -38,9 +38,9 @@ def raise_alarm(tonight: Tonight, found: Scoring) -> Scoring:
     spec = tonight.spec
     alarm = f"{version}: {in_words(bad, limits_of(spec))}. {_what_follows(spec)}"
     told, trouble = "", ""
-    if spec.scoring.notify is not None:
+    if spec.told_of_bad_nights is not None:
         with stage("alarm"):
-            told, trouble = _tell(tonight, spec.scoring.notify, bad, alarm)
+            told, trouble = _tell(tonight, spec.told_of_bad_nights, bad, alarm)
     warnings = (*found.warnings, *filter(None, [trouble]))
     return found.model_copy(update={"alarm": alarm, "notified": told, "warnings": warnings})
 

@@ -384,11 +384,35 @@ def test_what_is_accepted_of_nights_that_are_over_changes_no_forecast():
     )
 
 
+def test_when_nights_run_and_who_is_told_changes_no_forecast():
+    schedule = {"cron": "0 5 * * *", "scoring": None, "active": False}
+
+    assert parse(schedule=schedule, notify="slack-webhook/ops").digest == parse().digest
+
+
+def test_a_schedule_that_never_comes_is_refused():
+    assert complaint(schedule__cron="3 o'clock") == (
+        "nyc.yaml: schedule.cron: expected the five fields of cron, minute hour day month weekday, "
+        "as in 30 3 * * *, got \"3 o'clock\"."
+    )
+    assert "schedule.scoring: expected" in complaint(schedule__scoring="0 3 31 2 *")
+
+
+@pytest.mark.parametrize("key", ["notify", "scoring__notify"])
 @pytest.mark.parametrize("notify", ["ops", "https://hooks.example/secret", "slack-webhook/"])
-def test_who_is_told_is_the_name_of_a_block_and_no_address(notify):
-    with pytest.raises(SpecError, match=r"scoring\.notify: expected the type and the name") as told:
-        parse(scoring={"notify": notify})
+def test_who_is_told_is_the_name_of_a_block_and_no_address(key, notify):
+    with pytest.raises(SpecError, match="notify: expected the type and the name") as told:
+        parse(**{key: notify})
     assert "secret" not in str(told.value)
+
+
+def test_the_same_block_is_told_of_bad_nights_unless_another_one_is_named():
+    spec = parse(notify="slack-webhook/ops")
+
+    another = parse(notify="slack-webhook/ops", scoring__notify="custom-webhook/accuracy")
+    assert spec.told_of_bad_nights == "slack-webhook/ops"
+    assert another.told_of_bad_nights == "custom-webhook/accuracy"
+    assert parse().told_of_bad_nights is None
 
 
 STATIC = {"covariates__static": ["airport", "carrier"]}
