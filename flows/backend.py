@@ -6,6 +6,7 @@ keeps its records in a temporary folder, and goes when this process goes, howeve
 
 import contextlib
 import ctypes
+import http.client
 import importlib
 import logging
 import os
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,14 +68,14 @@ def reporting(*, verbose: bool) -> Iterator[None]:
     quieten()
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    if _configured():
+    if is_configured():
         _import_quietly()
         yield
         return
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")  # nobody will read them there
     _sweep()
     with tempfile.TemporaryDirectory(prefix=f"{LEFTOVER}{os.getpid()}-") as folder:
-        port = _free_port()
+        port = free_port()
         with _server(port, Path(folder)) as server:
             _import_quietly()
             _wait_until_healthy(server, port)
@@ -95,7 +95,7 @@ def _sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _configured() -> bool:
+def is_configured() -> bool:
     """Whether a server is named by the environment or by the active Prefect profile."""
     if os.environ.get("PREFECT_API_URL"):
         return True
@@ -107,7 +107,8 @@ def _configured() -> bool:
     return bool(PREFECT_API_URL.value())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing holds just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -126,7 +127,7 @@ def _server(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us; the server is still needed to record it
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     try:
         yield process
@@ -139,7 +140,7 @@ def _server(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to end this process when its parent ends, even by kill -9."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
@@ -172,15 +173,23 @@ def _native_stderr_hidden() -> Iterator[None]:
 def _wait_until_healthy(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + STARTUP_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"http://127.0.0.1:{port}/api/health", timeout=5):
-                return
+        if is_healthy(f"http://127.0.0.1:{port}/api"):
+            return
         time.sleep(0.1)
     raise NightcastError(
         f"The throw-away Prefect server did not start within {STARTUP_SECONDS} s; set "
         "PREFECT_API_URL to a running server, or see `prefect server start` for the reason."
     )
+
+
+def is_healthy(api: str) -> bool:
+    """Whether a Prefect server answers at the address of its API; this asks no proxy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{api}/health", timeout=10):
+            return True
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
 
 
 @contextlib.contextmanager

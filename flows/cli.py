@@ -30,6 +30,12 @@ app = typer.Typer(
 INTERRUPTED = 130
 
 SpecPath = Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC")]
+Specs = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Specs, YAML files; without any, those that were deployed before.", metavar="[SPEC]..."
+    ),
+]
 AsOf = Annotated[
     str | None,
     typer.Option(
@@ -284,6 +290,15 @@ def maintain(
     from flows.commands.maintain import show_maintenance
 
     show_maintenance(spec, apply=apply, as_json=as_json)
+
+
+@app.command()
+@_one_sentence
+def deploy(specs: Specs = None, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """Put nights, scoring and backfills of specs on the Prefect server that is configured."""
+    from flows.commands.deploy import run_deploy
+
+    run_deploy(specs or [], as_json=as_json)
 
 
 def main() -> None:

@@ -393,7 +393,7 @@ def test_when_nights_run_and_who_is_told_changes_no_forecast():
 def test_a_schedule_that_never_comes_is_refused():
     assert complaint(schedule__cron="3 o'clock") == (
         "nyc.yaml: schedule.cron: expected the five fields of cron, minute hour day month weekday, "
-        "as in 30 3 * * *, got \"3 o'clock\"."
+        'as in 30 3 * * *, got "3 o\'clock".'
     )
     assert "schedule.scoring: expected" in complaint(schedule__scoring="0 3 31 2 *")
 

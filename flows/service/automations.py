@@ -1,0 +1,109 @@
+"""What the server does by itself: end runs that have died, and tell of nights that failed.
+
+Each automation is known by its name, so that deploying again changes it and makes no second one.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.events.schemas.automations import AutomationCore
+
+TAG = "nightcast"
+SILENCE = timedelta(seconds=120)  # four signs of life, of which a busy machine may be late with two
+OVER = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed")
+WAITING = ("Paused", "Suspended", "AwaitingRetry", "AwaitingConcurrencySlot")  # no process is due
+FAILED = ("Failed", "TimedOut", "Crashed")
+BODY = """\
+{{ flow_run.name }} ended {{ flow_run.state.name }}: {{ flow_run.state.message }}
+{{ flow_run|ui_url }}
+Retry the run there, or start the night again by hand: nothing is published twice.
+"""
+
+
+def crash_the_silent() -> "AutomationCore":
+    """A run whose process or machine has died is set to Crashed, and its slots are free."""
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    beat = "prefect.flow-run.heartbeat"
+    seconds = f"{SILENCE.total_seconds():.0f} s"
+    return AutomationCore(
+        name="nightcast: end runs that give no sign of life",
+        description=f"A run that was alive and then silent for {seconds} is set to Crashed.",
+        trigger=EventTrigger(
+            after={beat},
+            expect={beat, *(f"prefect.flow-run.{state}" for state in OVER + WAITING)},
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification({"prefect.resource.id": f"prefect.tag.{TAG}"}),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=SILENCE,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No sign of life for {seconds}: the process or its machine has died. "
+                "Retry the run, or start it again; nothing is published twice.",
+            )
+        ],
+    )
+
+
+def telling_name(spec_name: str) -> str:
+    """Of the automation that tells of failed nights of one spec."""
+    return f"nightcast: tell of failed nights of {spec_name}"
+
+
+def tell_of_failures(spec_name: str, deployment: UUID, block: UUID) -> "AutomationCore":
+    """Every night of a deployment that fails is told of through a notification block."""
+    from prefect.events.actions import SendNotification
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    return AutomationCore(
+        name=telling_name(spec_name),
+        trigger=EventTrigger(
+            expect={f"prefect.flow-run.{state}" for state in FAILED},
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification(
+                {"prefect.resource.id": f"prefect.deployment.{deployment}"}
+            ),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[
+            SendNotification(
+                block_document_id=block,
+                subject=f"{spec_name}: a night {{{{ flow_run.state.name }}}}",
+                body=BODY,
+            )
+        ],
+    )
+
+
+def keep(client: "SyncPrefectClient", wanted: "AutomationCore") -> None:
+    """Have exactly one automation of that name, with this content; one switched off stays so."""
+    from prefect.events.schemas.automations import AutomationCore
+
+    found = [one for one in client.read_automations() if one.name == wanted.name]
+    wanted = wanted.model_copy(update={"enabled": all(one.enabled for one in found)})
+    if [AutomationCore.model_validate(one.model_dump()) for one in found] == [wanted]:
+        return
+    for one in found:
+        client.delete_automation(one.id)
+    client.create_automation(wanted)
+
+
+def drop(client: "SyncPrefectClient", name: str) -> None:
+    """Have no automation of that name."""
+    for one in client.read_automations():
+        if one.name == name:
+            client.delete_automation(one.id)
