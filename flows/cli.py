@@ -301,6 +301,40 @@ def deploy(specs: Specs = None, *, as_json: AsJson = False, verbose: Verbose = F
     run_deploy(specs or [], as_json=as_json)
 
 
+@app.command()
+@_one_sentence
+def serve(
+    specs: Specs = None,
+    *,
+    folder: Annotated[
+        Path, typer.Option(metavar="PATH", help="Where records and logs are kept.")
+    ] = Path(".nightcast"),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the pages.")] = 4200,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="PostgreSQL for the records, in the place of SQLite in the folder. With a "
+            "password, rather set PREFECT_SERVER_DATABASE_CONNECTION_URL.",
+        ),
+    ] = None,
+    at_once: Annotated[
+        int, typer.Option("--at-once", min=2, help="Runs of the cpu pool that go on at once.")
+    ] = 4,
+    drain: Annotated[
+        float, typer.Option(min=0, help="Seconds that runs are given to end when it stops.")
+    ] = 60,
+    verbose: Verbose = False,
+) -> None:
+    """Run everything on this machine: Prefect server, cpu and gpu workers, deployments, UI."""
+    from flows.commands.serve import Where, run_serve
+
+    run_serve(specs or [], Where(folder, host, port, database), at_once=at_once, drain=drain)
+
+
 def main() -> None:
     """Entry point of the console script."""
     try:

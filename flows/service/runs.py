@@ -1,0 +1,52 @@
+"""Runs in flight when a service stops or a part of it dies."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+PAUSED = "paused-at-stop"
+
+
+def name_of(client: "SyncPrefectClient", run: str) -> str:
+    """What the run is called in the UI."""
+    return str(client.read_flow_run(UUID(run)).name)
+
+
+def set_crashed(client: "SyncPrefectClient", run: str, message: str) -> None:
+    """Mark a run whose process is gone, unless it has ended well or badly by itself before."""
+    from prefect.exceptions import ObjectNotFound
+    from prefect.states import Crashed
+
+    with suppress(ObjectNotFound):  # deleted in the UI
+        state = client.read_flow_run(UUID(run)).state
+        if state is not None and (not state.is_final() or state.is_crashed()):
+            client.set_flow_run_state(UUID(run), Crashed(message=message), force=True)
+
+
+def pause(client: "SyncPrefectClient", pools: Iterable[str], folder: Path) -> None:
+    """Let no further run start; the pools are noted first, so that the next start resumes them."""
+    running = [pool for pool in pools if not client.read_work_pool(pool).is_paused]
+    with (folder / PAUSED).open("a", encoding="utf-8") as note:
+        note.writelines(f"{pool}\n" for pool in running)
+    for pool in running:
+        _set_paused(client, pool, paused=True)
+
+
+def resume(client: "SyncPrefectClient", folder: Path) -> None:
+    """Let runs start again in pools that were paused for a stop, and in no other."""
+    note = folder / PAUSED
+    if note.exists():
+        for pool in dict.fromkeys(note.read_text(encoding="utf-8").split()):
+            _set_paused(client, pool, paused=False)
+        note.unlink()
+
+
+def _set_paused(client: "SyncPrefectClient", pool: str, *, paused: bool) -> None:
+    from prefect.client.schemas.actions import WorkPoolUpdate
+
+    client.update_work_pool(pool, WorkPoolUpdate(is_paused=paused))
