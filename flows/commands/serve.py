@@ -1,6 +1,7 @@
 """`nightcast serve`: server, workers and deployments on one machine, until somebody says stop."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,7 @@ from flows.service.guard import end_all
 from flows.service.lock import only_one
 from flows.service.place import DATABASE, Place, database_of
 from flows.service.plan import read_specs
-from flows.service.runs import resume
 from flows.service.serve import Pool, Service, StoppedError, Wish
-from flows.service.server import connection
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def _start(service: Service, specs: Sequence[Path]) -> None:
     _say(f"starting; records in {place.records}, logs in {place.folder / 'logs'}")
     service.start_server()
     deployed = service.deploy(specs)
-    with connection() as client:
-        resume(client, place.folder)
+    service.take_up()
     service.start_workers()
     print_deployments(deployed)
     OUT.print(f"[bold]Prefect[/]  {place.ui}", soft_wrap=True)
@@ -76,4 +74,4 @@ def _start(service: Service, specs: Sequence[Path]) -> None:
 
 
 def _say(line: str) -> None:
-    ERR.print(f"[dim]{shown(line)}[/]", soft_wrap=True)
+    ERR.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {shown(line)}", soft_wrap=True)

@@ -102,6 +102,18 @@ def keep(client: "SyncPrefectClient", wanted: "AutomationCore") -> None:
     client.create_automation(wanted)
 
 
+def forget_beats(client: "SyncPrefectClient") -> None:
+    """Let the automation start anew, because runs that it watches have been marked already.
+
+    A server that has started again waits a quarter of an hour for events that came before it did,
+    and with them holds back those of the same run. It would not hear that such a run is over or
+    was retried, and end it for a silence that is long past.
+    """
+    wanted = crash_the_silent()
+    drop(client, wanted.name)
+    client.create_automation(wanted)
+
+
 def drop(client: "SyncPrefectClient", name: str) -> None:
     """Have no automation of that name."""
     for one in client.read_automations():

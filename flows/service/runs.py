@@ -28,6 +28,29 @@ def set_crashed(client: "SyncPrefectClient", run: str, message: str) -> None:
             client.set_flow_run_state(UUID(run), Crashed(message=message), force=True)
 
 
+def hand_back(client: "SyncPrefectClient", pool: str, worker: str) -> None:
+    """Schedule runs again that a worker had taken and not started when it died.
+
+    Where another worker is at work on the pool, they may be its own, and are left to it.
+    """
+    from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+    from prefect.client.schemas.objects import WorkerStatus
+    from prefect.exceptions import ObjectNotFound
+    from prefect.states import Scheduled
+
+    try:
+        workers = client.read_workers_for_work_pool(pool)
+    except ObjectNotFound:
+        return
+    if any(one.name != worker and one.status == WorkerStatus.ONLINE for one in workers):
+        return
+    taken = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING"]}}})
+    here = WorkPoolFilter.model_validate({"name": {"any_": [pool]}})
+    for run in client.read_flow_runs(flow_run_filter=taken, work_pool_filter=here):
+        why = "The worker that had taken the run died before it started it."
+        client.set_flow_run_state(run.id, Scheduled(message=why), force=True)
+
+
 def pause(client: "SyncPrefectClient", pools: Iterable[str], folder: Path) -> None:
     """Let no further run start; the pools are noted first, so that the next start resumes them."""
     running = [pool for pool in pools if not client.read_work_pool(pool).is_paused]

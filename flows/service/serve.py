@@ -12,15 +12,18 @@ from socket import gethostname
 from types import FrameType
 
 from data_contracts.errors import NightcastError, SpecError
-from flows.backend import STARTUP_SECONDS, is_healthy
+from flows.backend import is_healthy
+from flows.service.automations import forget_beats
 from flows.service.deploy import Deployments
 from flows.service.guard import end_all, marked, send
 from flows.service.place import Place
 from flows.service.processes import Program, Supervised, last_words
-from flows.service.runs import name_of, pause, set_crashed
+from flows.service.runs import hand_back, name_of, pause, resume, set_crashed
 from flows.service.server import connection
+from tasks.reporting.formats import count
 
 Say = Callable[[str], None]
+STARTUP_SECONDS = 300.0  # until the server answers, on a machine that has much else to do
 TICK = 0.5  # seconds between looks at the processes
 GRACE = 20.0  # seconds for a run that was asked to end
 ORPHANS = "cut-off-runs"
@@ -67,13 +70,16 @@ class Wish:
 
 @dataclass
 class Service:
-    """The processes of a service, and the runs that were cut off and are not marked yet.
+    """The processes of a service.
 
     Attributes:
         place: Where it lives.
         pools: Which workers it has.
         token: Marks its processes.
         say: Tells a person one line.
+        wish: Whether it is to stop.
+        cut_off: Runs that were cut off and are not marked yet, and why.
+        bereft: Pools whose worker has died, and may have taken runs that it did not start.
     """
 
     place: Place
@@ -83,6 +89,7 @@ class Service:
     wish: Wish
     workers: list[Supervised] = field(default_factory=list)
     cut_off: dict[str, str] = field(default_factory=dict)
+    bereft: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         python = [sys.executable, "-m"]
@@ -114,6 +121,16 @@ class Service:
         why = "nightcast serve was killed, and the run with it. Retry the run to go on."
         self.cut_off.update(dict.fromkeys([*runs, *noted], why))
         note.unlink(missing_ok=True)
+
+    def take_up(self) -> None:
+        """Put right on the server what an earlier service left behind; no worker runs yet."""
+        with connection() as client:
+            if self.cut_off:
+                forget_beats(client)
+            for pool in self.pools:
+                hand_back(client, pool.name, _worker(pool.name))
+            resume(client, self.place.folder)
+        self.mark()
 
     def start_server(self) -> None:
         """Start the server and wait until it answers.
@@ -169,7 +186,7 @@ class Service:
         for pool in self.pools:
             command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
             command += ["--pool", pool.name, "--limit", str(pool.at_once)]
-            command += ["--name", f"{pool.name} on {gethostname()}", "--install-policy", "never"]
+            command += ["--name", _worker(pool.name), "--install-policy", "never"]
             worker = Supervised(self._program(pool.name, command))
             worker.start()
             self.workers.append(worker)
@@ -194,19 +211,25 @@ class Service:
         if one in self.workers:  # nobody watches its runs any more
             why = "The worker has died, and the run with it. Retry the run to go on."
             self.cut_off.update(dict.fromkeys(end_all(one.program.mark), why))
+            self.bereft.add(one.program.name)
 
     def mark(self) -> None:
         """Mark runs that were cut off, as soon as the server answers."""
-        if not self.cut_off or not is_healthy(self.place.api):
+        if not (self.cut_off or self.bereft) or not is_healthy(self.place.api):
             return
+        number = len(self.cut_off)
         try:
             with connection() as client:
                 for run, why in list(self.cut_off.items()):
                     set_crashed(client, run, why)
                     del self.cut_off[run]
+                for pool in list(self.bereft):
+                    hand_back(client, pool, _worker(pool))
+                    self.bereft.remove(pool)
         except NightcastError:
             return  # it has just gone; the next look tries again
-        self.say("marked the runs that were cut off as Crashed")
+        if number:
+            self.say(f"{count(number, 'run')} cut off: set to Crashed, to be retried in the UI")
 
     def stop(self, drain: float) -> None:
         """End everything: runs in flight have `drain` seconds to end, unless told again."""
@@ -245,6 +268,11 @@ class Service:
     def _runs(self) -> dict[int, str]:
         """Processes that work for a flow run."""
         return {process: run for process, run in marked(self.token).items() if run}
+
+
+def _worker(pool: str) -> str:
+    """What the worker of a pool is called; the same after every start."""
+    return f"{pool} on {gethostname()}"
 
 
 def _title(one: Supervised) -> str:
