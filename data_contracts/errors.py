@@ -7,6 +7,7 @@ The command ends with the exit status beside the name:
     │   └── ContractError                   a table does not keep its contract
     ├── SpecError           exit status 2   the command or the spec is wrong
     ├── ConflictError       exit status 3   another run did the same thing first
+    │   └── OvertakenError                  a newer run does the same; nothing is left to do
     ├── StorageError        exit status 3   the warehouse cannot be read or written
     └── VersionError        exit status 3   a newer Nightcast wrote what is there
 """
@@ -32,6 +33,10 @@ class SpecError(NightcastError):
 
 class ConflictError(NightcastError):
     """Another run changed the same record first; the caller decides again or gives up."""
+
+
+class OvertakenError(ConflictError):
+    """A newer run has done the same already, or is about to: nothing is left to do."""
 
 
 class StorageError(NightcastError):

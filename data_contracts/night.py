@@ -111,12 +111,15 @@ class Night(Record):
         training: Why networks were or were not trained tonight, one sentence.
         faithfulness: Whether forecasts depend on what they looked at; None where nobody has asked.
         upkeep: What was removed, or shown elsewhere, once the batch was published.
+        resumed: What was taken over from a run of this night that did not come to its end, in
+            sentences.
         version: Of the Delta table after the commit.
         schema_version: Of this record as JSON; 2 since a decision may be a fallback, 3 since it
-            names whom it judged and may be a roll-back, 4 since it tells of `faithfulness`.
+            names whom it judged and may be a roll-back, 4 since it tells of `faithfulness`, 5 since
+            it tells what was `resumed`.
     """
 
-    schema_version: int = 4
+    schema_version: int = 5
     name: str
     spec_digest: str
     code_version: str
@@ -140,6 +143,7 @@ class Night(Record):
     stages: tuple[Stage, ...] = ()
     faithfulness: Faithfulness | None = None
     upkeep: tuple[str, ...] = ()
+    resumed: str = ""
     version: int | None = None
 
     @classmethod

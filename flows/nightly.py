@@ -26,6 +26,7 @@ from tasks.outcome import Outcome
 from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
 from tasks.report import refusals_on_record, report, report_refusal
+from tasks.resume import leave_behind, resume
 from tasks.snapshot import snapshot
 from tasks.standing import Evidence
 from tasks.tonight import begin
@@ -70,13 +71,14 @@ def nightly(
     tonight = begin(spec, as_of)
 
     with refusals_on_record(tonight):
-        known = extract(tonight)
+        known = resume(tonight) or extract(tonight)
     contract = validate_input(tonight, known)
     if contract.critical:
         report_refusal(tonight, contract, num_series=known.panel.num_series)
     contract.raise_if_critical()
     panel = set_aside(known.panel, contract)
     source = snapshot(tonight, panel)
+    leave_behind(tonight, known, contract, source)
 
     before = load_champion(tonight)
     origins = unseen_origins(tonight, panel, before.champion)

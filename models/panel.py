@@ -89,11 +89,26 @@ class Panel:
         """The target of one series up to the cutoff, a view of shape `(lengths[series],)`."""
         return self.y[self.indptr[series] : self.indptr[series + 1] - self.horizon]
 
+    def joined(self, other: "Panel") -> "Panel":
+        """The panel of these series and of others on the same grid, in the order of their names."""
+        names = self.unique_ids + other.unique_ids
+        both = replace(
+            self,
+            unique_ids=names,
+            indptr=np.concatenate([self.indptr, self.indptr[-1] + other.indptr[1:]]),
+            y=np.concatenate([self.y, other.y]),
+            observed=np.concatenate([self.observed, other.observed]),
+            past=np.concatenate([self.past, other.past]),
+            known=np.concatenate([self.known, other.known]),
+            static=np.concatenate([self.static, other.static]),
+        )
+        return both.select(np.array(sorted(range(len(names)), key=names.__getitem__), np.int64))
+
     def select(self, series: Ints) -> "Panel":
         """The panel of some of its series, copied.
 
         Args:
-            series: Their positions, ascending, shape `(S',)`.
+            series: Their positions, by name ascending, shape `(S',)`.
         """
         sizes = np.diff(self.indptr)[series]
         starts = np.concatenate([[0], np.cumsum(sizes)])

@@ -127,6 +127,7 @@ def _record(tonight: Tonight, decision: Decision, more: dict[str, object]) -> Ni
             "horizon": tonight.spec.horizon,
             "decision": decision,
             "stages": tuple(ledger.stages) if ledger else (),
+            "resumed": " ".join(ledger.resumed) if ledger else "",
             **more,
         }
     )

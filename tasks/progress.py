@@ -72,15 +72,20 @@ class Ledger:
     Attributes:
         folder: Where `stages.json` goes; None keeps it in memory.
         share: What is to happen with the file after each writing.
+        underway: The stage that has begun and not succeeded, empty between stages.
+        resumed: What was taken over from an earlier run, one sentence each.
     """
 
     folder: Path | None = None
     share: Callable[[Path], None] | None = None
     stages: list[Stage] = field(default_factory=list)
+    underway: str = ""
+    resumed: list[str] = field(default_factory=list)
 
     def add(self, stage: Stage) -> None:
         """Append one stage and rewrite the file."""
         self.stages.append(stage)
+        self.underway = ""
         if self.folder is not None:
             text = json.dumps([stage.model_dump() for stage in self.stages], indent=1)
             write_text(self.folder / STAGES, text)
@@ -97,12 +102,22 @@ LEDGER: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
 def stage(name: str) -> Iterator[Step]:
     """Time one stage of the night, show it, and enter it into the ledger when it succeeds."""
     reporter, begun = REPORTER.get() or LogReporter(), time.monotonic()
+    ledger = LEDGER.get()
+    if ledger is not None:
+        ledger.underway = name
     yield reporter.begin(name)
     seconds = time.monotonic() - begun
     reporter.end(name, seconds)
-    ledger = LEDGER.get()
     if ledger is not None:
         ledger.add(Stage(name=name, seconds=round(seconds, 3)))
+
+
+def taken_over(sentence: str) -> None:
+    """Say in the log and in the record what a run before has done, and this one need not."""
+    log().info(sentence)
+    ledger = LEDGER.get()
+    if ledger is not None:
+        ledger.resumed.append(sentence)
 
 
 def log() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":

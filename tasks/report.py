@@ -34,6 +34,7 @@ from tasks.reporting.learning_curves import Learned
 from tasks.reporting.page import MAX_CHARTS, Page, render_page
 from tasks.reporting.realised import Look
 from tasks.reporting.totals import shown_totals
+from tasks.resume import come_to_its_end
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
@@ -202,6 +203,7 @@ def _keep(tonight: Tonight, page: Page) -> None:
     page = with_history(tonight, page)
     write_night(tonight.warehouse, page.night)
     write_report(tonight.warehouse, tonight.cutoff, _rendered(page))
+    come_to_its_end(tonight)
     _show(page)
 
 

@@ -19,11 +19,11 @@ from models.learning.settings import TrainingSettings
 from models.panel import Ints, Panel
 from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
-from tasks.progress import Step, stage
+from tasks.progress import Step, stage, taken_over
 from tasks.service import Service
 from tasks.standing import NO_EVIDENCE, TRAINED, Evidence, bounds_of, standing_tonight
 from tasks.starts import Start, choose_starts
-from tasks.stores.registry import ModelVersion, is_stored
+from tasks.stores.registry import ModelVersion, find_version, is_stored
 from tasks.stores.runs import events_folder
 from tasks.stores.snapshots import load_panel
 from tasks.tonight import Tonight
@@ -149,7 +149,11 @@ def train_challenger(
     """
     version = _version(tonight, network, snapshot, train_until, start)
     with stage(f"train {network}") as step:
-        if not is_stored(tonight.warehouse, version.model_version):
+        if is_stored(tonight.warehouse, version.model_version):
+            stored = find_version(tonight.warehouse, version.model_version)
+            when = f"{stored.created_at:%Y-%m-%d %H:%M} UTC"
+            taken_over(f"train {network} was taken over as it was stored at {when}.")
+        else:
             begun = time.monotonic()
             panel = load_panel(snapshot)
             with _event_log(tonight, network) as log:

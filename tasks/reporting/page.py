@@ -188,7 +188,7 @@ def facts(page: Page) -> list[Fact]:
         ),
         Fact("Rows by quality", rows, table),
         Fact("Snapshot", night.snapshot),
-        Fact("Run", night.run_id),
+        Fact("Run", night.run_id, night.resumed),
         Fact("Code", night.code_version),
     ]
     return [fact for fact in known if fact.value]

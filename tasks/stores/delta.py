@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from data_contracts.errors import ConflictError
+from data_contracts.errors import ConflictError, OvertakenError
 from data_contracts.versions import FIELD, refuse_newer
 from tasks.lineage import code_version
 from tasks.stores.connection import options_for
@@ -390,7 +390,7 @@ def _refuse_older(opened: "DeltaTable", guard: str, token: int | None) -> int | 
     """The token that the batch was last written under."""
     seen = None if token is None else opened.transaction_version(guard)
     if token is not None and seen is not None and seen > token:
-        raise ConflictError(
+        raise OvertakenError(
             f"A newer attempt has written {guard} already (its token is {seen}, this one's "
             f"{token}); nothing was changed."
         )

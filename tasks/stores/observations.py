@@ -54,6 +54,8 @@ class Extraction:
         examples: Where the first of `duplicates`, `off_grid` and `infinite` is, if there is one.
         aside: Rows that are set aside: `unique_id`, `ds`, `expectation`, `value` and `bound`. The
             panel is without them, unless they are so many that the night stops.
+        files: Digest of the files that were read, see `digest_of_files`.
+        verdict: That of the contract, where it is known already.
     """
 
     panel: Panel
@@ -61,9 +63,13 @@ class Extraction:
     batch: pd.DataFrame
     examples: dict[str, str]
     aside: pd.DataFrame
+    files: str = ""
+    verdict: Verdict | None = None
 
     def judged(self, spec: Spec) -> Verdict:
         """The verdict of the contract of the observations."""
+        if self.verdict is not None:
+            return self.verdict
         return validate_observations(self.profile, self.batch, self.examples, spec, self.cutoff)
 
     @property
@@ -355,7 +361,8 @@ def _finish(reading: _Reading, census: _Census, draft: Draft, off_grid: pd.DataF
         if len(rows)
     }
     examples |= _example_of_repeats(reading, counts)
-    return Extraction(panel, profile, batch, examples, pd.concat(aside, ignore_index=True))
+    rows_aside = pd.concat(aside, ignore_index=True)
+    return Extraction(panel, profile, batch, examples, rows_aside, reading.source.files)
 
 
 def _refuse_nothing(panel: Panel, spec: Spec) -> None:

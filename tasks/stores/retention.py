@@ -8,21 +8,18 @@ In an object store nothing can be renamed: there the manifest goes first, withou
 the other files for whole. The folders of this machine, its cache, follow what is in the store.
 """
 
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 import pandas as pd
 
 from data_contracts.spec import Retention
 from tasks.stores.forecasts import published_versions
 from tasks.stores.leftovers import UNTOUCHED, age_of, delete, leftovers
-from tasks.stores.objects import ObjectStore
 from tasks.stores.records import settled
 from tasks.stores.registry import ModelVersion, champion_history, mark_removed, versions
-from tasks.stores.sharing import MANIFEST
+from tasks.stores.sharing import remove_folder
 from tasks.stores.warehouse import Warehouse
 
 OWED = pd.Timedelta(days=28)  # that a version may wait for its verdict, or for its row
@@ -129,12 +126,11 @@ def remove(warehouse: Warehouse, what: Unneeded, *, now: pd.Timestamp) -> Remove
     for version in what.versions:
         mark_removed(warehouse, version, now)
     for name in what.models:
-        _remove(warehouse, warehouse.models / name)
-    snapshots, runs = warehouse.snapshots, warehouse.runs
+        remove_folder(warehouse, warehouse.models / name)
     return Removed(
         versions=tuple(version.model_version for version in what.versions),
-        snapshots=tuple(name for name in what.snapshots if _remove(warehouse, snapshots / name)),
-        runs=tuple(name for name in what.runs if _remove(warehouse, runs / name)),
+        snapshots=_removed(warehouse, warehouse.snapshots, what.snapshots),
+        runs=_removed(warehouse, warehouse.runs, what.runs),
     )
 
 
@@ -225,27 +221,8 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
 
 
-def _remove(warehouse: Warehouse, path: Path) -> bool:
-    """Remove a folder; whether it was there."""
-    if warehouse.store is not None:
-        _remove_objects(warehouse.store, f"{path.parent.name}/{path.name}")
-    return _remove_files(path) or warehouse.store is not None
-
-
-def _remove_objects(store: ObjectStore, folder: str) -> None:
-    names = store.entries(folder)
-    store.remove(sorted(names, key=lambda name: name != f"{folder}/{MANIFEST}"))
-
-
-def _remove_files(path: Path) -> bool:
-    """Give a folder a name that nobody looks for, then delete it; whether it was there."""
-    aside = path.with_name(f".tmp-{uuid4().hex}")
-    try:
-        path.rename(aside)
-    except FileNotFoundError:  # another run has removed it
-        return False
-    shutil.rmtree(aside, ignore_errors=True)
-    return True
+def _removed(warehouse: Warehouse, folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if remove_folder(warehouse, folder / name))
 
 
 def _named(what: str, names: tuple[str, ...]) -> str:

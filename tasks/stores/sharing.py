@@ -103,10 +103,23 @@ def fetch_folder(warehouse: Warehouse, folder: Path) -> bool:
     try:
         for each in there:
             warehouse.store.get(each, draft / each.removeprefix(f"{name}/"))
-        _put_in_place(draft, folder)
+        put_in_place(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return True
+
+
+def remove_folder(warehouse: Warehouse, folder: Path) -> bool:
+    """Remove a folder that never changes, here and from the store; whether it was there.
+
+    Raises:
+        StorageError: If the store cannot be written.
+    """
+    if warehouse.store is not None:
+        name = _name(warehouse, folder)
+        there = warehouse.store.entries(name)
+        warehouse.store.remove(sorted(there, key=lambda each: each != f"{name}/{MANIFEST}"))
+    return _remove_files(folder) or warehouse.store is not None
 
 
 def on_this_machine(warehouse: Warehouse, folder: Path) -> Path:
@@ -118,6 +131,17 @@ def on_this_machine(warehouse: Warehouse, folder: Path) -> Path:
     if not (folder / MANIFEST).exists():
         fetch_folder(warehouse, folder)
     return folder
+
+
+def _remove_files(folder: Path) -> bool:
+    """Give a folder a name that nobody looks for, then delete it; whether it was there."""
+    aside = folder.with_name(f".tmp-{uuid4().hex}")
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:  # another run has removed it
+        return False
+    shutil.rmtree(aside, ignore_errors=True)
+    return True
 
 
 def _name(warehouse: Warehouse, path: Path) -> str:
@@ -142,7 +166,8 @@ def _remember(path: Path, entry: Entry | None) -> None:
         os.utime(path, ns=(entry.put_at.value, entry.put_at.value))
 
 
-def _put_in_place(draft: Path, folder: Path) -> None:
+def put_in_place(draft: Path, folder: Path) -> None:
+    """Give a folder its name at once, in the place of what has it."""
     if folder.exists():
         folder.rename(draft.with_name(f"{draft.name}-damaged"))
         shutil.rmtree(draft.with_name(f"{draft.name}-damaged"), ignore_errors=True)

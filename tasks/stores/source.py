@@ -1,6 +1,7 @@
 """The border to the observations: which Parquet files there are, and whether they can be read."""
 
 import difflib
+import hashlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tasks.stores.kinds import is_label, is_number, is_text, is_time, value_type
 from tasks.stores.trouble import storage_trouble
 
 SUFFIXES = (".parquet", ".parq", ".pq")
+DIGEST_LENGTH = 16
 BATCH_ROWS = 1 << 18  # large enough for numpy to be quick, small enough to bound memory
 # Words by which a reader says that the content of a file is wrong, not that it was not reached.
 DAMAGE = ("orrupt", "deserialize", "decompress", "end of stream")
@@ -32,11 +34,13 @@ class Source:
         dataset: The wanted columns of all files, in the order of the file names.
         spec: What names the columns.
         num_rows: Rows of all files together.
+        files: What `digest_of_files` says of them.
     """
 
     dataset: pads.Dataset
     spec: Spec
     num_rows: int
+    files: str = ""
 
     def type_of(self, column: str) -> pa.DataType:
         """Arrow type of a column, of its values where it is dictionary-encoded."""
@@ -91,6 +95,7 @@ def open_source(spec: Spec) -> Source:
 
 def _open_source(spec: Spec) -> Source:
     texts = {spec.source.columns.unique_id, *spec.covariates.static}
+    files = digest_of_files(spec.source.uri)
     dataset = open_files(spec.source.uri, codes=texts)
     fragments = list(dataset.get_fragments())
     schemas = [_schema(fragment, dataset.schema) for fragment in fragments]
@@ -107,7 +112,7 @@ def _open_source(spec: Spec) -> Source:
     dataset = pads.FileSystemDataset(
         fragments, pa.schema(fields), dataset.format, dataset.filesystem
     )
-    source = Source(dataset, spec, num_rows)
+    source = Source(dataset, spec, num_rows, files)
     _refuse_wrong_types(source)
     return source
 
@@ -126,7 +131,7 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
     """
     with _in_reach(uri):
         filesystem, root = _locate(uri)
-        files = _parquet_files(filesystem, root, uri)
+        files = [info.path for info in _parquet_files(filesystem, root, uri)]
     options = pads.ParquetReadOptions(dictionary_columns=set(codes))
     try:
         return pads.dataset(
@@ -140,6 +145,19 @@ def open_files(uri: str, *, codes: Collection[str] = ()) -> pads.FileSystemDatas
         raise_if_out_of_reach(error)
         _refuse_doubled(_names(files[0], filesystem), files[0])
         raise no_parquet(files[0]) from None
+
+
+def digest_of_files(uri: str) -> str:
+    """A digest of the names, sizes and times of all Parquet files at or below a path or URI.
+
+    Raises:
+        SpecError: If there is no such file or folder, or it is not meant to be Parquet.
+        StorageError: If an object store cannot be read.
+    """
+    with _in_reach(uri):
+        infos = _parquet_files(*_locate(uri), uri)
+    known = [(info.path, info.size, info.mtime_ns) for info in infos]
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:DIGEST_LENGTH]
 
 
 @contextmanager
@@ -190,8 +208,8 @@ def _locate(uri: str) -> tuple[fs.FileSystem, str]:
         ) from None
 
 
-def _parquet_files(filesystem: fs.FileSystem, root: str, uri: str) -> list[str]:
-    """Paths of all Parquet files at or below a path, sorted."""
+def _parquet_files(filesystem: fs.FileSystem, root: str, uri: str) -> list[fs.FileInfo]:
+    """All Parquet files at or below a path, by their paths ascending."""
     info = filesystem.get_file_info(root)
     if info.type == fs.FileType.NotFound:
         raise SpecError(
@@ -199,7 +217,7 @@ def _parquet_files(filesystem: fs.FileSystem, root: str, uri: str) -> list[str]:
             "is started."
         )
     if info.is_file:
-        return [root]
+        return [info]
     infos = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
     below = {info.path.removeprefix(root).lstrip("/"): info for info in infos}
     if "_delta_log" in below:
@@ -207,7 +225,8 @@ def _parquet_files(filesystem: fs.FileSystem, root: str, uri: str) -> list[str]:
             f"source.uri: expected plain Parquet, got the Delta table {uri}, whose files hold rows "
             "that are deleted; export it to a folder first."
         )
-    files = sorted(info.path for name, info in below.items() if info.is_file and _is_wanted(name))
+    wanted = (info for name, info in below.items() if info.is_file and _is_wanted(name))
+    files = sorted(wanted, key=lambda info: str(info.path))
     if not files:
         raise SpecError(
             f"source.uri: expected Parquet files ({', '.join(SUFFIXES)}) in the folder {uri}, "
