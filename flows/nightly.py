@@ -5,18 +5,16 @@ By schedule:  a Prefect deployment of `nightly`
 """
 
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 from prefect import flow
-from prefect.runtime import flow_run
 
-from data_contracts.errors import SpecError
-from data_contracts.moments import in_utc
 from data_contracts.night import Night
-from data_contracts.spec import load_spec
+from flows.endings import ends_in_a_sentence
+from flows.names import spec_and_instant
 from tasks.attention import look
 from tasks.baselines import baseline_tonight
+from tasks.catch_up import refuse_repetition
 from tasks.challengers import challengers_tonight, made_before, waiting_challengers
 from tasks.contenders import SUBSTITUTE, in_service
 from tasks.evaluate import as_published, evaluate_contenders, past_of, unseen_origins
@@ -36,18 +34,8 @@ from tasks.upkeep import mirror, tidy_up
 from tasks.validate import set_aside, validate_input, validate_output
 
 
-def _name() -> str:
-    """Name of the run in the UI, such as `nyc-departures as of 2013-10-16 04:00 UTC`."""
-    path, as_of = flow_run.parameters["spec"], flow_run.parameters.get("as_of")
-    try:
-        spec = load_spec(path)
-    except SpecError:  # the flow itself says what is wrong
-        return Path(path).stem
-    moment = in_utc(as_of or flow_run.scheduled_start_time, spec.grid.timezone)
-    return f"{spec.name} as of {moment:%Y-%m-%d %H:%M} UTC"
-
-
-@flow(name="nightly", flow_run_name=_name)
+@flow(name="nightly", flow_run_name=spec_and_instant)
+@ends_in_a_sentence
 def nightly(
     spec: str,
     as_of: datetime | None = None,
@@ -69,6 +57,7 @@ def nightly(
         ConflictError: If a later attempt has published this night.
     """
     tonight = begin(spec, as_of)
+    refuse_repetition(tonight)
 
     with refusals_on_record(tonight):
         known = resume(tonight) or extract(tonight)

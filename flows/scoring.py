@@ -9,6 +9,8 @@ from datetime import datetime
 from prefect import flow
 
 from data_contracts.realised import Scoring
+from flows.endings import ends_in_a_sentence
+from flows.names import spec_and_instant
 from tasks.alarm import raise_alarm
 from tasks.extract import extract
 from tasks.input_stability import input_stability
@@ -16,7 +18,8 @@ from tasks.score import score_batches
 from tasks.scoring import condense, keep_record, look_back, refuse_untrustworthy
 
 
-@flow(name="scoring", flow_run_name="scoring of {spec}")
+@flow(name="scoring", flow_run_name=spec_and_instant)
+@ends_in_a_sentence
 def scoring(spec: str, as_of: datetime | None = None, since: datetime | None = None) -> Scoring:
     """Bring `accuracy.delta` up to what is known, and say how good the forecasts have been.
 

@@ -120,6 +120,12 @@ def taken_over(sentence: str) -> None:
         ledger.resumed.append(sentence)
 
 
+def step_underway() -> str:
+    """The stage that has begun and not succeeded, empty between stages."""
+    ledger = LEDGER.get()
+    return ledger.underway if ledger else ""
+
+
 def log() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
     """The log of the run, or that of Nightcast where there is none."""
     from prefect.exceptions import MissingContextError

@@ -1,6 +1,7 @@
 """Promote: find who is in service, decide who will be, write the decision down."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -10,6 +11,7 @@ from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from data_contracts.vocabulary import BASELINE, CHAMPION
 from models.gate import promotion
+from tasks.catch_up import comes_late
 from tasks.contenders import CHALLENGER, Contender, substitute_of
 from tasks.evaluate import Entry
 from tasks.progress import stage
@@ -37,7 +39,9 @@ def load_champion(tonight: Tonight, *, may_move: bool = True) -> Service:
         tonight: The night.
         may_move: Whether the pointer may be moved, which a rehearsal must not.
     """
-    before = find_service(tonight, may_move=may_move, as_before=True)
+    late = comes_late(tonight)
+    before = find_service(tonight, may_move=may_move, as_before=not late)
+    before = replace(before, overtaken=before.overtaken or late)
     move = registry.champion(tonight.warehouse) if before.rolled_back else None
     if move is not None:
         write_down(tonight, decision_of(move, "rolled_back"))

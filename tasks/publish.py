@@ -13,6 +13,7 @@ from tasks.stores.accuracy import keep_baseline
 from tasks.stores.forecasts import export_latest, publish_batch
 from tasks.stores.totals import export_totals, publish_totals
 from tasks.tonight import Tonight
+from tasks.turn import turn
 
 
 @task(
@@ -47,7 +48,7 @@ def publish(
         ConflictError: If a later attempt has published this night.
         StorageError: If the warehouse still cannot be written after the last attempt.
     """
-    with stage("publish"):
+    with stage("publish"), turn(tonight):
         # The batch last: no new one is seen without its totals, or what it will be held against.
         _commit(keep_baseline, tonight, reference)
         if totals is not None:

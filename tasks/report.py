@@ -39,6 +39,7 @@ from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
 from tasks.stores.runs import write_night, write_report, write_validation
+from tasks.tags import tag_run
 from tasks.tonight import Tonight
 
 
@@ -219,15 +220,17 @@ def _rendered(page: Page) -> str:
 
 
 def _show(page: Page) -> None:
+    night = page.night
     try:
+        tag_run(night.name, night.decision.outcome if night.published else "refused")
         create_markdown_artifact(
-            key=key(page.night.name),
+            key=key(night.name),
             markdown=markdown(page),
-            description=page.night.headline,
+            description=night.headline,
         )
         if rules := contract_table(page):
             create_table_artifact(
-                key=key(page.night.name, kind="contract"),
+                key=key(night.name, kind="contract"),
                 table=rules,
                 description=f"The contract of the night: {len(rules)} rules, broken ones first.",
             )

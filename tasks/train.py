@@ -71,7 +71,7 @@ def training_tonight(
         The answer, its reason, and numbers that belong into the record of tonight's decision.
     """
     if before.overtaken:
-        return Due(False, "No training, because a later night has put a model into service.")
+        return Due(False, "No training, because a later night has decided who is in service.")
     if not len(origins):
         return Due(
             False, "No training, because the histories are too short to judge a model afterwards."

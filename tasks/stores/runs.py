@@ -65,6 +65,21 @@ def nights_with(warehouse: Warehouse, file: str) -> list[str]:
     return sorted(parts[1] for parts in names if parts[2:] == (file,))
 
 
+def read_night(warehouse: Warehouse, cutoff: pd.Timestamp) -> Night | None:
+    """The record of a night, None where there is none.
+
+    Raises:
+        OSError: If it cannot be read.
+        StorageError: If the object store cannot be read.
+        ValueError: If it is no record of a night.
+        VersionError: If a newer Nightcast wrote it.
+    """
+    try:
+        return Night.from_json(fetch_file(warehouse, warehouse.run(cutoff) / NIGHT).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
 def read_validation(warehouse: Warehouse, night: str) -> Verdict:
     """What the contracts found on a night.
 
