@@ -38,7 +38,7 @@ from tasks.resume import come_to_its_end
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
-from tasks.stores.runs import write_night, write_report, write_validation
+from tasks.stores.runs import place_of_report, write_night, write_report, write_validation
 from tasks.tags import tag_run
 from tasks.tonight import Tonight
 
@@ -205,7 +205,7 @@ def _keep(tonight: Tonight, page: Page) -> None:
     write_night(tonight.warehouse, page.night)
     write_report(tonight.warehouse, tonight.cutoff, _rendered(page))
     come_to_its_end(tonight)
-    _show(page)
+    _show(page, place_of_report(tonight.warehouse, tonight.cutoff))
 
 
 def _rendered(page: Page) -> str:
@@ -219,13 +219,13 @@ def _rendered(page: Page) -> str:
         )
 
 
-def _show(page: Page) -> None:
+def _show(page: Page, file: str) -> None:
     night = page.night
     try:
         tag_run(night.name, night.decision.outcome if night.published else "refused")
         create_markdown_artifact(
             key=key(night.name),
-            markdown=markdown(page),
+            markdown=markdown(page, file=file),
             description=night.headline,
         )
         if rules := contract_table(page):

@@ -31,13 +31,19 @@ MAX_SENTENCES = 20
 MAX_NIGHTS = 14  # as marks in a line, for the UI gives a report half of the window
 
 
-def markdown(page: Page) -> str:
+def markdown(page: Page, *, file: str = "") -> str:
     """Verdict, facts, scores, decision, contracts and fan charts; below 500 kB.
 
     Names and sentences cannot end a table cell nor become markup. The picture is left out where
     it would make the text too large.
+
+    Args:
+        page: What is shown.
+        file: Where the page of the night is. No browser follows a link from a server to a file, so
+            it is said in words.
     """
-    text = "\n\n".join(filter(None, _sections(page)))
+    where = f"The whole page of this night is the file `{file}`." if file else ""
+    text = "\n\n".join(filter(None, [*_sections(page), where]))
     picture = _picture(page)
     too_large = len(text.encode()) + len(picture) > MAX_BYTES
     return text if too_large else f"{text}\n\n{picture}".strip() + "\n"

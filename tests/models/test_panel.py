@@ -51,3 +51,12 @@ def test_nothing_is_observed_after_the_cutoff(panel):
 def test_a_panel_cannot_be_given_other_fields(panel):
     with pytest.raises(dataclasses.FrozenInstanceError):
         panel.horizon = 3
+
+
+def test_series_that_were_taken_out_can_be_put_back(panel):
+    some, others = panel.select(np.array([0, 2])), panel.select(np.array([1]))
+
+    joined = some.joined(others)
+
+    for field in dataclasses.fields(panel):
+        np.testing.assert_array_equal(getattr(joined, field.name), getattr(panel, field.name))

@@ -1,4 +1,7 @@
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
@@ -48,6 +51,27 @@ def _no_ledger_outlives_a_test():
 )
 def test_the_cutoff_is_the_last_step_that_is_over(spec, as_of, cutoff):
     assert rehearse(spec(), as_of).cutoff == pd.Timestamp(cutoff)
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        pytest.param(datetime(2013, 3, 9), [24, 23, 24, 24], id="clocks go forward"),
+        pytest.param(datetime(2013, 11, 2), [24, 25, 24, 24], id="clocks go back"),
+    ],
+)
+def test_nights_of_a_daily_schedule_are_as_far_apart_as_the_local_days_are_long(spec, day, hours):
+    from prefect.server.schemas.schedules import CronSchedule
+
+    daily = CronSchedule(cron="30 2 * * *", timezone="America/New_York")
+    midnight = (day - timedelta(days=1)).replace(tzinfo=ZoneInfo("America/New_York"))
+
+    scheduled = asyncio.run(daily.get_dates(5, start=midnight))
+    cutoffs = [rehearse(spec(), moment).cutoff for moment in scheduled]
+
+    assert [after - before for before, after in pairwise(cutoffs)] == [
+        pd.Timedelta(hours=each) for each in hours
+    ]
 
 
 def test_without_a_time_it_is_now(spec):

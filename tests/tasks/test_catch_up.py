@@ -1,0 +1,98 @@
+import pandas as pd
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.flow_engine import run_flow
+
+from data_contracts.errors import OvertakenError
+from data_contracts.night import Decision, Night
+from tasks.catch_up import comes_late, refuse_repetition
+from tasks.stores.runs import write_night
+
+pytestmark = pytest.mark.flow
+
+
+def scheduled(body):
+    """Run a function as a run that the schedule of a deployment has made; its result."""
+
+    @flow(name="scheduled")
+    def run():
+        return body()
+
+    daily = DeploymentScheduleCreate(schedule=CronSchedule(cron="30 2 * * *"), active=True)
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(client.create_flow(run), "daily", schedules=[daily])
+        path = {"path_params": {"id": deployment}, "json": {}}
+        client.request("POST", "/deployments/{id}/schedule", **path)
+        only = {"deployments": {"id": {"any_": [str(deployment)]}}, "limit": 1}
+        (found,) = client.request("POST", "/flow_runs/filter", json=only).json()
+        waiting = client.read_flow_run(found["id"])
+        client.delete_deployment(deployment)
+    return run_flow(run, flow_run=waiting)
+
+
+def night_of(tonight, **changes):
+    decision = Decision(outcome="kept", reason="", champion=None, previous=None, origins=0)
+    return Night(
+        **{
+            "name": tonight.spec.name,
+            "spec_digest": tonight.spec.digest,
+            "code_version": "0.1.0",
+            "run_id": "another",
+            "as_of": tonight.as_of,
+            "cutoff": tonight.cutoff,
+            "issued_at": tonight.issued_at,
+            "snapshot": "",
+            "num_series": 2,
+            "horizon": 6,
+            "published": True,
+            "model": "lstm",
+            "model_version": "v1",
+            "qualities": {},
+            "decision": decision,
+            **changes,
+        }
+    )
+
+
+def test_the_schedule_does_not_repeat_a_night_that_came_to_its_end(nights):
+    tonight = nights().tonight()
+    write_night(tonight.warehouse, night_of(tonight))
+
+    with pytest.raises(OvertakenError, match="of 2024-03-09 23:00 UTC is published already, by"):
+        scheduled(lambda: refuse_repetition(tonight))
+
+
+def test_by_hand_a_night_is_always_repeated(nights):
+    tonight = nights().tonight()
+    write_night(tonight.warehouse, night_of(tonight))
+
+    flow(refuse_repetition, name="by-hand")(tonight)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"published": False}, id="refused"),
+        pytest.param({"spec_digest": "another"}, id="of another spec"),
+        pytest.param({"as_of": pd.Timestamp("2024-03-09T23:50Z")}, id="that knew less"),
+        pytest.param(None, id="that died"),
+    ],
+)
+def test_the_schedule_runs_a_night(nights, changes):
+    tonight = nights().tonight()
+    if changes is not None:
+        write_night(tonight.warehouse, night_of(tonight, **changes))
+
+    scheduled(lambda: refuse_repetition(tonight))
+
+
+def test_a_missed_night_comes_late_where_a_later_one_has_been_published(nights):
+    source = nights()
+    early, late = source.tonight(8), source.tonight(9)
+    source.publish(8.5)
+
+    assert scheduled(lambda: (comes_late(early), comes_late(late))) == (True, False)
+    assert not comes_late(early), "by hand"
