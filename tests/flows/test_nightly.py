@@ -285,25 +285,41 @@ def test_a_refusal_while_reading_is_on_record_like_a_broken_contract(
     assert not (place / "warehouse/departures/forecasts.delta").exists()
 
 
-def test_a_night_killed_while_it_publishes_is_finished_by_running_it_again(place, departures):
+@pytest.mark.parametrize("finished", ["evaluate", "validate output", "publish"])
+def test_a_night_that_is_killed_goes_on_from_there_and_comes_to_the_same_bytes(
+    place, departures, finished
+):
     write(place, departures, training={"when": "never"})
     command = [sys.executable, "-m", "flows.cli", "run", "spec.yaml", "--as-of", FIRST]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    stages = place / "warehouse/departures/runs/20130902T0300/stages.json"
-    deadline = time.monotonic() + 120
+    run = place / "warehouse/departures/runs/20130902T0300"
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and not (
-        stages.exists() and "validate output" in stages.read_text()
+        (run / "stages.json").exists() and f'"{finished}"' in (run / "stages.json").read_text()
     ):
         time.sleep(0.002)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    assert (run / "unfinished").exists()
 
-    night(FIRST)
+    done = night(FIRST)
 
     published = batch()
     assert len(published) == len(SERIES) * 24
     assert not published.duplicated(["unique_id", "cutoff", "ds"]).any()
+    assert done["resumed"].startswith("extract, validate input and snapshot were taken over from")
+    assert done["resumed"] in (run / "report.html").read_text()
+    assert not (run / "unfinished").exists()
+
+    again = night(FIRST)
+    (place / "warehouse").rename(place / "elsewhere")
+    undisturbed = night(FIRST)
+
+    assert again["resumed"] == undisturbed["resumed"] == ""
+    assert undisturbed["snapshot"] == done["snapshot"]
+    for column in FORECASTS:
+        assert batch()[column].to_numpy().tobytes() == published[column].to_numpy().tobytes()
 
 
 def test_a_night_lives_in_an_object_store_and_is_read_on_another_machine(

@@ -28,9 +28,9 @@ def scheduled(body):
         client.request("POST", "/deployments/{id}/schedule", **path)
         only = {"deployments": {"id": {"any_": [str(deployment)]}}, "limit": 1}
         (found,) = client.request("POST", "/flow_runs/filter", json=only).json()
-        waiting = client.read_flow_run(found["id"])
+        result = run_flow(run, flow_run=client.read_flow_run(found["id"]))
         client.delete_deployment(deployment)
-    return run_flow(run, flow_run=waiting)
+    return result
 
 
 def night_of(tonight, **changes):
