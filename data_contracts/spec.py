@@ -29,6 +29,7 @@ from pydantic import (
 from data_contracts.cron import check_cron
 from data_contracts.errors import SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
+from data_contracts.plain_text import without_secrets
 from data_contracts.vocabulary import CHAMPION, quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -37,6 +38,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 LayerGroup = Literal["encoder", "attention", "head"]
 NO_START = "none"
 ALL_SERIES = "total"  # the level of the sum of all series
+_ASIDE = {"log", "on", "queue_minutes", "timeout_minutes"}  # of training, what changes no model
 VERSION_NAME = r"\d{8}T\d{4}-[a-z0-9_+]+-[0-9a-f]{6}"
 
 
@@ -193,6 +195,9 @@ class Training(Part):
         seed: Where all randomness starts.
         auxiliary: Some of `covariates.past`; the networks learn to forecast these too.
         on: `local` trains in this process, `gpu` on the gpu work pool.
+        queue_minutes: How long a night waits for a worker of that pool to begin.
+        timeout_minutes: How long it waits for a training that has begun there; None: ten minutes
+            more than twice `minutes`.
         device: What the process trains on: `auto` takes the GPUs it sees, or else the CPU.
         log: `tensorboard` writes the course of a training into the folder of its cutoff.
         max_age_days: Days after its training that a champion may be in service until `auto` trains
@@ -218,6 +223,8 @@ class Training(Part):
     seed: int = Field(default=7, ge=0, lt=2**31)
     auxiliary: tuple[str, ...] = ()
     on: Literal["local", "gpu"] = "local"
+    queue_minutes: float = Field(default=10, gt=0, le=MANY)
+    timeout_minutes: float | None = Field(default=None, gt=0, le=MANY)
     device: Literal["auto", "cpu", "gpu"] = "auto"
     log: Literal["none", "tensorboard"] = "none"
     max_age_days: float | None = Field(default=None, gt=0, le=MANY)
@@ -724,6 +731,12 @@ class Spec(Part):
         return max(timedelta(days=14), four_horizons.to_pytimedelta())
 
     @property
+    def training_timeout(self) -> timedelta:
+        """How long a night waits for a training that has begun on another worker."""
+        minutes = self.training.timeout_minutes
+        return timedelta(minutes=2 * self.training.minutes + 10 if minutes is None else minutes)
+
+    @property
     def max_age(self) -> int:
         """Steps that the newest observation may lie before the cutoff."""
         if self.contracts.max_age is not None:
@@ -768,15 +781,17 @@ class Spec(Part):
 
         That is where the warehouse is, what is kept in it, exported from it, shown beside it and
         told of forecasts, what is accepted of nights that are over, when they run, who is told,
-        and the log; and totals that are only summed up.
+        where trainings run, how long nights wait for them, and the log; totals that are only
+        summed up; and secrets.
         """
         beside = ("warehouse", "retention", "exports", "attention", "registry")
         apart = (*beside, "scoring", "schedule", "notify")
         elsewhere: Any = dict.fromkeys(apart, True)
         if self.hierarchy.method == "bottom_up":
             elsewhere["hierarchy"] = True
-        content = self.model_dump(mode="json", exclude=elsewhere | {"training": {"log"}})
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        content = self.model_dump(mode="json", exclude=elsewhere | {"training": _ASIDE})
+        text = without_secrets(json.dumps(content, sort_keys=True))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def parse_spec(fields: object, *, origin: str = "spec") -> Spec:
@@ -816,14 +831,27 @@ def load_spec(path: str | Path) -> Spec:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: expected a readable YAML file, got {error}.") from None
+    return spec_in(text, origin=str(path))
+
+
+def spec_in(text: str, *, origin: str) -> Spec:
+    """The spec in the text of a YAML file.
+
+    Args:
+        text: Of the file.
+        origin: Its path or URI; a spec without a name is called after it.
+
+    Raises:
+        SpecError: If it is not YAML, or a key is wrong.
+    """
     try:
         fields = yaml.load(text, Loader=_UniqueKeys)  # a safe loader, one rule stricter
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
-        raise SpecError(f"{path}: expected YAML, got a syntax error: {where}.") from None
+        raise SpecError(f"{origin}: expected YAML, got a syntax error: {where}.") from None
     if isinstance(fields, dict) and not fields.get("name"):
-        fields["name"] = _plain_name(path.stem)  # two specs over one source stay apart
-    return parse_spec(fields, origin=str(path))
+        fields["name"] = _plain_name(Path(origin).stem)  # two specs over one source stay apart
+    return parse_spec(fields, origin=origin)
 
 
 _EXPECTED = {

@@ -20,6 +20,7 @@ from tasks.contenders import SUBSTITUTE, in_service
 from tasks.evaluate import as_published, evaluate_contenders, past_of, unseen_origins
 from tasks.extract import extract
 from tasks.forecast import forecast, reference_batch
+from tasks.hand_over import train_tonight
 from tasks.outcome import Outcome
 from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
@@ -29,7 +30,7 @@ from tasks.snapshot import snapshot
 from tasks.standing import Evidence
 from tasks.tonight import begin
 from tasks.totals import add_up
-from tasks.train import train_challengers, training_tonight
+from tasks.train import training_tonight
 from tasks.upkeep import mirror, tidy_up
 from tasks.validate import set_aside, validate_input, validate_output
 
@@ -46,7 +47,7 @@ def nightly(
     Run it again for the same cutoff and the same rows are in the table, once.
 
     Args:
-        spec: Path of the spec, a YAML file.
+        spec: Path or URI of the spec, a YAML file.
         as_of: The instant to pretend to live in; the scheduled time of the run by default.
         train: Whether to train; as the spec says by default.
 
@@ -77,10 +78,11 @@ def nightly(
     waiting = waiting_challengers(tonight, before, origins)
     seen = Evidence(panel, entries, made_before(tonight, waiting))
     due = training_tonight(tonight, before, origins, asked=train, evidence=seen)
-    trained = train_challengers(tonight, due, source, origins)
+    trained = train_tonight(tonight, due, source, origins)
     rivals = challengers_tonight(before, trained.challengers, waiting)
     entries += evaluate_contenders(tonight, panel, rivals, origins)
-    service, decision = promote(tonight, before, entries, segments=panel.labels, noted=due.numbers)
+    noted = trained.noted(due)
+    service, decision = promote(tonight, before, entries, segments=panel.labels, noted=noted)
 
     publisher = as_published(tonight, panel, service, entries)
     batch = forecast(tonight, known.panel, publisher, contract)

@@ -87,7 +87,9 @@ def record_of(tonight: Tonight, outcome: Outcome) -> Night:
             },
             "warnings": (*trouble, *aside, *(finding.sentence for finding in findings)),
             "baseline": outcome.baseline.reason,
-            "training": " ".join([outcome.due.reason, *outcome.trained.starts]),
+            "training": " ".join(
+                filter(None, [outcome.due.reason, outcome.trained.where, *outcome.trained.starts])
+            ),
             "faithfulness": outcome.looked.faithfulness,
             "upkeep": tuple(step.done for step in outcome.upkeep if step.done),
             "version": outcome.version,

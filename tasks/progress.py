@@ -16,6 +16,7 @@ from typing import Protocol
 
 from data_contracts.errors import StorageError
 from data_contracts.night import Stage
+from tasks.progress_artifact import ProgressArtifact
 from tasks.stores.files import write_text
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -43,11 +44,18 @@ class Reporter(Protocol):
 
 
 class LogReporter:
-    """Writes a line now and then into the log of the Prefect run, with the time left."""
+    """Writes a line now and then into the log of the Prefect run, with the time left.
+
+    The UI shows the same as a progress artifact.
+    """
+
+    def __init__(self) -> None:
+        self._artifact: ProgressArtifact | None = None
 
     def begin(self, title: str) -> Step:
         """Start a step whose lines are at least `SECONDS_BETWEEN_LINES` apart."""
         begun = last = time.monotonic()
+        artifact = self._artifact = ProgressArtifact(title)
 
         def report(done: float, total: float, note: str = "") -> None:
             nonlocal last
@@ -56,13 +64,17 @@ class LogReporter:
                 return
             last = now
             left = (now - begun) * (total - done) / done
-            log().info("%s: %.0f %% %s, %.0f s left", title, 100 * done / total, note, left)
+            percent = 100 * done / total
+            log().info("%s: %.0f %% %s, %.0f s left", title, percent, note, left)
+            artifact.show(percent, f"{note}, {left:.0f} s left")
 
         return report
 
     def end(self, title: str, seconds: float) -> None:
         """Say how long the step took."""
         log().info("%s took %.1f s", title, seconds)
+        if self._artifact is not None:
+            self._artifact.end(f"took {seconds:.1f} s")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
 from data_contracts.observations import check_severities
-from data_contracts.spec import NO_START, Spec, load_spec
+from data_contracts.spec import NO_START, Spec
 from data_contracts.vocabulary import CHAMPION
 from models.forecasters.baselines import check_baseline
 from models.learning.device import check_device
@@ -21,8 +21,11 @@ from models.networks import check_network
 from tasks.progress import LEDGER, Ledger
 from tasks.stores.registry import find_version
 from tasks.stores.sharing import share_file
+from tasks.stores.specs import keep_spec, read_spec
 from tasks.stores.tables import check_tables
 from tasks.stores.warehouse import Warehouse, open_warehouse, warehouse_of
+
+LOCAL = "local"  # where training takes place that is handed to nobody
 
 
 @dataclass(frozen=True)
@@ -52,21 +55,22 @@ class Tonight:
 
 
 def begin(spec_path: str, as_of: datetime | None) -> Tonight:
-    """Prepare a night, and open the warehouse and the ledger of the run.
+    """Prepare a night: open the warehouse and the ledger of the run, and keep the spec.
 
     Args:
-        spec_path: A YAML file.
+        spec_path: A YAML file, or the URI of one.
         as_of: None takes the scheduled time of the flow run, or now. Without an offset it is meant
             in the time zone of the spec.
 
     Raises:
         SpecError: If the spec is wrong or the warehouse cannot be written.
-        StorageError: If a table of the warehouse cannot be read.
+        StorageError: If the warehouse cannot be read or written.
         VersionError: If a newer Nightcast has written one.
     """
     tonight = rehearse(spec_path, as_of)
     warehouse = open_warehouse(tonight.spec)
     check_tables(warehouse)
+    keep_spec(warehouse, tonight.spec)
     LEDGER.set(Ledger(warehouse.run(tonight.cutoff), partial(share_file, warehouse)))
     return tonight
 
@@ -75,7 +79,7 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
     """Load the spec and find the cutoff; nothing is written.
 
     Args:
-        spec_path: A YAML file.
+        spec_path: As for `begin`.
         as_of: As for `begin`.
         models: Networks in the place of the spec's candidates.
 
@@ -83,7 +87,7 @@ def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None
         SpecError: If the spec is wrong.
     """
     LEDGER.set(Ledger())  # in the place of one that an earlier flow of this process left
-    spec = load_spec(spec_path)
+    spec = read_spec(spec_path)
     if models is not None:
         spec = spec.model_copy(update={"candidates": tuple(models)})
     check_training(spec)
@@ -109,12 +113,8 @@ def check_training(spec: Spec) -> None:
         check_baseline(baseline)
     for candidate in spec.candidates:
         _check_candidate(candidate, spec.training.members)
-    check_device(spec.training.device)
-    if spec.training.on == "gpu":
-        raise SpecError(
-            "training.on: expected local, got 'gpu'; handing training to a GPU worker is not "
-            "possible yet."
-        )
+    if spec.training.on == LOCAL:  # else it is for the worker to say what it sees
+        check_device(spec.training.device)
 
 
 def _check_candidate(candidate: str, members: int) -> None:

@@ -1,7 +1,7 @@
 """Train challengers on a snapshot, and store them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,11 +40,20 @@ class Trained(NamedTuple):
         challengers: The models that were trained.
         failures: One sentence per network whose training failed.
         starts: One sentence per network on where its training began, if the spec asks for a start.
+        where: One sentence on the worker that training was handed to, empty where it was not.
+        counts: Whether it was a training, after which the next has to wait; not where no worker
+            brought it to an end.
     """
 
     challengers: list[Contender]
     failures: list[str]
     starts: tuple[str, ...] = ()
+    where: str = ""
+    counts: bool = True
+
+    def noted(self, due: Due) -> Mapping[str, float]:
+        """What the next nights have to know of tonight's training."""
+        return due.numbers if self.counts else {**due.numbers, TRAINED: 0.0}
 
 
 def training_tonight(
@@ -92,12 +101,27 @@ def train_challengers(tonight: Tonight, due: Due, snapshot: Path, origins: Ints)
     """
     if not due.train:
         return Trained([], [])
-    train_until = int(origins[0])
+    return train_candidates(tonight, snapshot, train_until=int(origins[0]))
+
+
+def train_candidates(
+    tonight: Tonight, snapshot: Path, *, train_until: int, limit: float | None = None
+) -> Trained:
+    """Train every candidate on what lies before the unseen origins; what fails is left out.
+
+    Args:
+        tonight: The night.
+        snapshot: Folder of the panel to learn from.
+        train_until: Slot of the last step that training may see.
+        limit: Seconds after which the training of one candidate is given up, None: never.
+
+    Raises:
+        SpecError: If the spec names a version to start from that does not fit.
+    """
     starts = starts_tonight(tonight, load_panel(snapshot), train_until=train_until)
-    asked = tonight.spec.training.start_from != NO_START
-    trained = Trained([], [], tuple(start.reason for start in starts.values()) if asked else ())
+    trained = Trained([], [], told_of(tonight, starts))
     for network, start in starts.items():
-        state = train_challenger(
+        state = train_challenger.with_options(timeout_seconds=limit)(
             tonight, network, snapshot, train_until=train_until, start=start, return_state=True
         )
         made = state.result(raise_on_failure=False)
@@ -120,6 +144,12 @@ def starts_tonight(tonight: Tonight, panel: Panel, *, train_until: int) -> dict[
         for network in tonight.spec.candidates
     }
     return choose_starts(tonight, settings, panel, train_until=train_until)
+
+
+def told_of(tonight: Tonight, starts: Mapping[str, Start]) -> tuple[str, ...]:
+    """Why trainings begin where they do, where the spec asks for a start."""
+    asked = tonight.spec.training.start_from != NO_START
+    return tuple(start.reason for start in starts.values()) if asked else ()
 
 
 def _longest(panel: Panel, train_until: int) -> int:
@@ -147,7 +177,7 @@ def train_challenger(
         train_until: Slot of the last step that training may see.
         start: Where it begins.
     """
-    version = _version(tonight, network, snapshot, train_until, start)
+    version = version_of(tonight, network, snapshot, train_until, start)
     with stage(f"train {network}") as step:
         if is_stored(tonight.warehouse, version.model_version):
             stored = find_version(tonight.warehouse, version.model_version)
@@ -251,7 +281,7 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
     )
 
 
-def _version(
+def version_of(
     tonight: Tonight, network: str, snapshot: Path, train_until: int, start: Start
 ) -> ModelVersion:
     """What the model will be made from; its name follows from that."""

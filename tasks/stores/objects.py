@@ -80,14 +80,22 @@ class ObjectStore:
         Raises:
             StorageError: If there is no such object, or it cannot be read.
         """
-        filesystem, root = self._reached
         file.parent.mkdir(parents=True, exist_ok=True)
+        with storage_trouble("read", self.uri_of(name)), whole(file) as draft:
+            draft.write_bytes(self.read(name))
+
+    def read(self, name: str) -> bytes:
+        """The content of an object.
+
+        Raises:
+            StorageError: If there is no such object, or it cannot be read.
+        """
+        filesystem, root = self._reached
         with (
             storage_trouble("read", self.uri_of(name)),
             filesystem.open_input_stream(f"{root}/{name}") as stream,
-            whole(file) as draft,
         ):
-            draft.write_bytes(stream.read())
+            return stream.read()
 
     def remove(self, names: Iterable[str]) -> None:
         """Delete objects one after the other; those that are gone already do not matter.

@@ -94,6 +94,11 @@ class Warehouse:
         return self.root / "snapshots"
 
     @property
+    def specs(self) -> Path:
+        """One file per spec that nights were run with."""
+        return self.root / "specs"
+
+    @property
     def exports(self) -> Path:
         """Plain files for simple readers."""
         return self.root / "exports"
@@ -107,6 +112,16 @@ class Warehouse:
         """Folder or URI of a table."""
         file = f"{name}.delta"
         return self.root / file if self.store is None else self.store.uri_of(file)
+
+    def uri_of(self, path: Path) -> str:
+        """By what other processes find a file or a folder of the warehouse.
+
+        Args:
+            path: Below the root.
+        """
+        if self.store is None:
+            return str(path.resolve())
+        return self.store.uri_of(path.relative_to(self.root).as_posix())
 
     def run(self, cutoff: pd.Timestamp) -> Path:
         """Stage markers, validation result and report of one cutoff."""

@@ -1,0 +1,85 @@
+"""Training by itself: on a worker with a GPU for a night that waits, or started by a person.
+
+For a night:  `training.on: gpu` in the spec
+By hand:      the deployment `training/train` in the Prefect UI; the spec is enough
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from data_contracts.errors import NightcastError
+from data_contracts.moments import in_utc
+from tasks.extract import extract
+from tasks.lesson import (
+    all_stored,
+    begin_training,
+    fetch_snapshot,
+    judge_source,
+    last_seen,
+    of_snapshot,
+)
+from tasks.snapshot import snapshot as keep_snapshot
+from tasks.stores.snapshots import load_panel
+from tasks.stores.specs import read_spec
+from tasks.tonight import Tonight
+from tasks.train import train_candidates
+from tasks.validate import set_aside
+
+HANGS = 2  # times what a night waits, after which a training is given up; it frees its worker
+
+
+def _name() -> str:
+    """Name of the run in the UI, such as `nyc-departures as of 2013-10-16 04:00 UTC`."""
+    path, as_of = flow_run.parameters["spec"], flow_run.parameters.get("as_of")
+    try:
+        spec = read_spec(path)
+    except NightcastError:  # the flow itself says what is wrong
+        return Path(path).stem
+    moment = in_utc(as_of or flow_run.scheduled_start_time, spec.grid.timezone)
+    return f"{spec.name} as of {moment:%Y-%m-%d %H:%M} UTC"
+
+
+@flow(name="training", flow_run_name=_name)
+def training(
+    spec: str,
+    as_of: datetime | None = None,
+    snapshot: str | None = None,
+    train_until: datetime | None = None,
+) -> dict[str, str]:
+    """Train the candidates of a spec and store them, for the next night to judge.
+
+    The spec is enough: then they learn from what is known now. A version that is stored already is
+    not trained again, so that a run which died may simply be started anew.
+
+    Args:
+        spec: Path or URI of the spec, a YAML file.
+        as_of: The instant to pretend to live in; now by default, or that of the snapshot.
+        snapshot: Digest or URI of the snapshot to learn from; a new one is made by default.
+        train_until: Last step that training sees; by default what lies before the days on which
+            the next night compares all models.
+
+    Returns:
+        The versions that are stored now, by network.
+
+    Raises:
+        SpecError: If the spec or a parameter is wrong, or the device that it names is not there.
+        RefusedError: If the source cannot be read, or is too short.
+        ContractError: If the input breaks its contract; nothing is trained then.
+        NightcastError: If the training of a candidate fails; the others are stored.
+    """
+    tonight = begin_training(spec, as_of)
+    source = fetch_snapshot(tonight, snapshot) if snapshot else _snapshot_of_now(tonight)
+    panel = load_panel(source)
+    tonight = of_snapshot(tonight, panel, as_of=as_of)
+    until = last_seen(tonight, panel, train_until)
+    limit = HANGS * tonight.spec.training_timeout.total_seconds()
+    return all_stored(train_candidates(tonight, source, train_until=until, limit=limit))
+
+
+def _snapshot_of_now(tonight: Tonight) -> Path:
+    known = extract(tonight)
+    contract = judge_source(tonight, known)
+    return keep_snapshot(tonight, set_aside(known.panel, contract))
