@@ -19,12 +19,11 @@ from tasks.stores.registry import is_stored, versions
 from tasks.stores.snapshots import load_panel
 from tasks.stores.specs import keep_spec
 from tasks.tonight import LOCAL, Tonight
-from tasks.train import Trained, starts_tonight, told_of, train_challengers, version_of
+from tasks.train import WENT_ON, Trained, starts_tonight, told_of, train_challengers, version_of
 
 DEPLOYMENT = "training/train"
 POOL = "gpu"  # the work pool of that deployment
 COUNTS = ("completed", "failed", "running")  # what ends of a training let the next one wait
-WENT_ON = "the night went on without it"
 
 
 def train_tonight(tonight: Tonight, due: Due, snapshot: Path, origins: Ints) -> Trained:
@@ -52,9 +51,9 @@ def _hand_over(tonight: Tonight, snapshot: Path, *, train_until: int) -> Trained
     else:
         with stage(f"train on {POOL}"):
             answer = call(_order(tonight, snapshot, train_until), _patience(tonight))
-        where = _where(answer)
+        where = where_of(answer)
     made, missing = _made(tonight, snapshot, train_until)
-    failures = _failures(tonight, answer, missing)
+    failures = failures_of(tonight, answer, missing)
     for failure in failures:
         log().warning(failure)
     return Trained(
@@ -127,26 +126,26 @@ def _made(
     return made, missing
 
 
-def _where(answer: Answer) -> str:
+def where_of(answer: Answer) -> str:
     """For the record: what became of the training."""
-    run = f"the run {answer.run}"
+    handed = f"It was handed to the work pool {POOL}"
     return {
-        "completed": f"It was handed to the work pool {POOL}, {run}.",
-        "failed": f"It was handed to the work pool {POOL}, where {run} failed.",
-        "crashed": f"It was handed to the work pool {POOL}, where {run} died.",
-        "cancelled": f"It was handed to the work pool {POOL}, where {run} was cancelled.",
+        "completed": f"{handed}.",
+        "failed": f"{handed}, where it failed.",
+        "crashed": f"{handed}, where it died.",
+        "cancelled": f"{handed}, where it was cancelled.",
         "untaken": f"No worker of the work pool {POOL} took it.",
-        "running": f"It was handed to the work pool {POOL}, where {run} goes on.",
+        "running": f"{handed}, where it goes on.",
         "absent": f"It could not be handed to the work pool {POOL}.",
     }[answer.ended]
 
 
-def _failures(tonight: Tonight, answer: Answer, missing: dict[str, str]) -> list[str]:
+def failures_of(tonight: Tonight, answer: Answer, missing: dict[str, str]) -> list[str]:
     """For people: why networks were not trained, and what to do; nothing where all were."""
     if answer.ended == "completed":
         return [
-            f"The training of {network} on the work pool {POOL} gave nothing that can be used, and "
-            f"{WENT_ON}: {why or 'no version of it is in the registry.'}"
+            f"The training of {network} on the work pool {POOL} gave nothing that can be used: "
+            f"{why or 'no version of it is in the registry.'}"
             for network, why in missing.items()
         ]
     return [_failure(tonight, answer)] if missing else []
@@ -158,19 +157,19 @@ def _failure(tonight: Tonight, answer: Answer) -> str:
     queue = f"{tonight.spec.training.queue_minutes:g} minutes"
     timeout = f"{tonight.spec.training_timeout.total_seconds() / 60:g} minutes"
     return {
-        "failed": f"{what} failed, and {WENT_ON}: {answer.message}",
-        "crashed": f"{what} died, and {WENT_ON}: {answer.message} For more {seen}.",
-        "cancelled": f"{what} was cancelled, and {WENT_ON}; for more {seen}.",
+        "failed": f"{what} failed{WENT_ON}: {answer.message}",
+        "crashed": f"{what} died{WENT_ON}: {answer.message} For more {seen}.",
+        "cancelled": f"{what} was cancelled{WENT_ON}; for more {seen}.",
         "untaken": (
-            f"{what} did not begin within {queue}, and {WENT_ON}: {answer.message} Start a worker "
+            f"{what} did not begin within {queue}{WENT_ON}: {answer.message} Start a worker "
             f"with `prefect worker start --pool {POOL}`, or raise training.queue_minutes."
         ),
         "running": (
-            f"{what} takes longer than {timeout}, and {WENT_ON}: what it makes is judged the next "
+            f"{what} takes longer than {timeout}{WENT_ON}: what it makes is judged the next "
             f"night. Raise training.timeout_minutes if that is usual; for more {seen}."
         ),
         "absent": (
-            f"{what} could not begin, and {WENT_ON}: {answer.message} Run `nightcast serve SPEC` "
+            f"{what} could not begin{WENT_ON}: {answer.message} Run `nightcast serve SPEC` "
             "and let PREFECT_API_URL name its server, or train here with training.on: local."
         ),
     }[answer.ended]

@@ -24,7 +24,7 @@ from tasks.stores.sharing import on_this_machine
 from tasks.stores.tables import check_tables
 from tasks.stores.warehouse import open_warehouse
 from tasks.tonight import LOCAL, Tonight, rehearse
-from tasks.train import Trained
+from tasks.train import WENT_ON, Trained
 
 
 def begin_training(spec_path: str, as_of: datetime | None) -> Tonight:
@@ -126,7 +126,7 @@ def all_stored(trained: Trained) -> dict[str, str]:
         NightcastError: If a candidate is not among them; the others are stored nevertheless.
     """
     if trained.failures:
-        raise NightcastError(" ".join(trained.failures))
+        raise NightcastError(" ".join(each.replace(WENT_ON, "") for each in trained.failures))
     made = {contender.name: contender.version for contender in trained.challengers}
     log().info("Stored, to be judged by the next night: %s.", ", ".join(made.values()))
     return made

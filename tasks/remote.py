@@ -176,10 +176,10 @@ def _ended(state: State[Any]) -> Ended:
 
 
 def _message(state: State[Any]) -> str:
-    """What a state says, without what Prefect writes before the sentence of an error of ours."""
+    """What a state says as a sentence, without what Prefect writes before an error of ours."""
     message = (state.message or state.name or "").removeprefix(RAISED)
     kind, _, sentence = message.partition(": ")
-    return sentence if hasattr(errors, kind) else message
+    return f"{(sentence if hasattr(errors, kind) else message).rstrip('.')}."
 
 
 def _state_of(run: UUID) -> State[Any]:

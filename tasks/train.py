@@ -32,6 +32,8 @@ from tasks.versions import keep_version
 if TYPE_CHECKING:
     from models.learning.training import Listener, Progress
 
+WENT_ON = " and the night went on without it"
+
 
 class Trained(NamedTuple):
     """What came out of tonight's training.
@@ -158,7 +160,7 @@ def _longest(panel: Panel, train_until: int) -> int:
 
 def _failure(network: str, error: object) -> str:
     kind = "" if isinstance(error, NightcastError) else f"{type(error).__name__}: "
-    return f"The training of {network} failed and the night went on without it: {kind}{error}"
+    return f"The training of {network} failed{WENT_ON}: {kind}{error}"
 
 
 @task(task_run_name="train {network}", cache_policy=NO_CACHE)

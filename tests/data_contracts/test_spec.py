@@ -335,6 +335,23 @@ def test_the_digest_does_not_depend_on_what_is_kept_of_attention():
     assert parse(attention={"keep": "none", "checked": 3}).digest == parse().digest
 
 
+def test_the_digest_does_not_depend_on_where_trainings_run_or_how_long_a_night_waits():
+    elsewhere = {"on": "gpu", "queue_minutes": 1, "timeout_minutes": 2}
+    assert parse(training=elsewhere).digest == parse().digest
+
+
+def test_a_password_that_changes_is_the_same_spec():
+    one, other = (f"s3://key:{secret}@bucket/a.parquet" for secret in ("old", "new"))
+    assert parse(source={"uri": one}).digest == parse(source={"uri": other}).digest
+
+
+@pytest.mark.parametrize(
+    ("training", "minutes"), [({"minutes": 7}, 24), ({"timeout_minutes": 3}, 3)]
+)
+def test_a_night_waits_longer_than_a_training_may_take(training, minutes):
+    assert parse(training=training).training_timeout == timedelta(minutes=minutes)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"horizon": 25}, {"name": "other"}, {"training__seed": 8}, {"gate__alpha": 0.1}],

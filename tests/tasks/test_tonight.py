@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from data_contracts.errors import SpecError, VersionError
 from tasks.progress import LEDGER, Ledger, stage
+from tasks.stores.specs import read_spec
 from tasks.tonight import begin, rehearse
 
 FIELDS = {
@@ -128,13 +129,23 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
             r"training.members: expected at least 2, .* tcn\+transformer, got 1",
             id="network without a member",
         ),
-        pytest.param({"training": {"on": "gpu"}}, "got 'gpu'", id="no gpu worker"),
         pytest.param({"training": {"device": "gpu"}}, "sees no GPU, got 'gpu'", id="no gpu"),
     ],
 )
 def test_what_training_would_refuse_is_refused_before_the_night(spec, changes, words):
     with pytest.raises(SpecError, match=words):
         begin(spec(**changes), datetime(2013, 10, 16))
+
+
+def test_what_a_gpu_worker_sees_is_for_it_to_say(spec):
+    assert rehearse(spec(training={"on": "gpu", "device": "gpu"}), None).spec.training.on == "gpu"
+
+
+def test_a_night_keeps_its_spec(spec, tmp_path):
+    tonight = begin(spec(), datetime(2013, 10, 16))
+
+    kept = tmp_path / f"warehouse/walks/specs/{tonight.spec.digest}.yaml"
+    assert read_spec(str(kept)) == tonight.spec
 
 
 def test_a_start_that_does_not_exist_is_refused_before_anything_is_read(spec):

@@ -12,7 +12,13 @@ from tasks.service import Service
 from tasks.starts import Start
 from tasks.stores.registry import versions
 from tasks.stores.snapshots import save_panel
-from tasks.train import train_challenger, train_challengers, training_settings, training_tonight
+from tasks.train import (
+    Trained,
+    train_challenger,
+    train_challengers,
+    training_settings,
+    training_tonight,
+)
 
 QUICK = {
     "season_lengths": [24],
@@ -151,16 +157,16 @@ def test_a_training_that_fails_does_not_stop_the_night(tonight_of, walks):
     def night():
         return train_challengers(tonight, Due(True, "asked"), snapshot, origins)
 
-    challengers, failures, starts = night()
+    trained = night()
 
-    assert [each.name for each in challengers] == ["attention_lstm"]
-    (failure,) = failures
+    assert [each.name for each in trained.challengers] == ["attention_lstm"]
+    (failure,) = trained.failures
     assert failure.startswith("The training of oracle failed and the night went on without it: ")
     assert "got 'oracle'" in failure
-    assert starts == ()
+    assert trained.starts == ()
 
 
 def test_nothing_is_trained_where_it_is_not_due(tonight_of, tmp_path):
     trained = train_challengers(tonight_of(), Due(False, "no"), tmp_path, ORIGINS[:0])
 
-    assert trained == ([], [], ())
+    assert trained == Trained([], [])
