@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from data_contracts.backfilled import Model
 from data_contracts.versions import read_document
 from data_contracts.vocabulary import BASELINE, SUBSTITUTED
 
@@ -46,7 +47,8 @@ class Decision(Record):
         outcome: `promoted` a challenger; `kept` the champion; `blocked` a challenger that broke a
             guardrail; `baseline` is published because nothing is better; `rolled_back` to the
             version in service before, because a model could not be used or its batch broke its
-            contract; `fallback` to the baseline because of such a batch; `by_hand`.
+            contract; `fallback` to the baseline because of such a batch; `by_hand`; `backfilled` by
+            whom a backfill asks for, which puts nobody into service.
         reason: One sentence with the numbers.
         champion: Version in service after the decision, None without one.
         previous: Version in service before it.
@@ -56,7 +58,14 @@ class Decision(Record):
     """
 
     outcome: Literal[
-        "promoted", "kept", "blocked", "baseline", "rolled_back", "fallback", "by_hand"
+        "promoted",
+        "kept",
+        "blocked",
+        "baseline",
+        "rolled_back",
+        "fallback",
+        "by_hand",
+        "backfilled",
     ]
     reason: str
     champion: str | None
@@ -114,9 +123,10 @@ class Night(Record):
         resumed: What was taken over from a run of this night that did not come to its end, in
             sentences.
         version: Of the Delta table after the commit.
+        backfill: Whose forecasts a backfill published long after the night; None for a night.
         schema_version: Of this record as JSON; 2 since a decision may be a fallback, 3 since it
             names whom it judged and may be a roll-back, 4 since it tells of `faithfulness`, 5 since
-            it tells what was `resumed`.
+            it tells of a `backfill` and of what was `resumed`.
     """
 
     schema_version: int = 5
@@ -145,6 +155,7 @@ class Night(Record):
     upkeep: tuple[str, ...] = ()
     resumed: str = ""
     version: int | None = None
+    backfill: Model | None = None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -177,6 +188,17 @@ class Night(Record):
                 f"Published {series} by {self.model}, in service again because the model after it "
                 "could not be used."
             )
+        if self.decision.outcome == "backfilled":
+            return f"Published {series} by {self.model}, in a backfill with {self._whose}."
         what = {"promoted": "newly promoted", "kept": "still in service", "blocked": "kept"}
         others = f"; {substituted} of them substituted by the baseline" if substituted else ""
         return f"Published {series} by {self.model}, {what[self.decision.outcome]}{others}."
+
+    @property
+    def _whose(self) -> str:
+        whose = {
+            "then": "the model of that date",
+            "now": "the model of today",
+            "retrain": "a training as of that date",
+        }
+        return whose[self.backfill or "then"]

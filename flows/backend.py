@@ -69,7 +69,7 @@ def reporting(*, verbose: bool) -> Iterator[None]:
     if not verbose:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if is_configured():
-        _import_quietly()
+        import_quietly()
         yield
         return
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")  # nobody will read them there
@@ -77,11 +77,11 @@ def reporting(*, verbose: bool) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix=f"{LEFTOVER}{os.getpid()}-") as folder:
         port = free_port()
         with _server(port, Path(folder)) as server:
-            _import_quietly()
+            import_quietly()
             _wait_until_healthy(server, port)
             os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
             try:
-                with _without_heartbeat():
+                with without_heartbeat():
                     yield
             finally:
                 del os.environ["PREFECT_API_URL"]
@@ -147,7 +147,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-def _import_quietly() -> None:
+def import_quietly() -> None:
     """Import what the night needs anyway; a throw-away server starts meanwhile on another core."""
     with _native_stderr_hidden():
         for name in HEAVY:
@@ -193,7 +193,7 @@ def is_healthy(api: str) -> bool:
 
 
 @contextlib.contextmanager
-def _without_heartbeat() -> Iterator[None]:
+def without_heartbeat() -> Iterator[None]:
     """Each flow waits a second for its heartbeat thread; a throw-away server has no use for it."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 

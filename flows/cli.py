@@ -63,6 +63,21 @@ class When(StrEnum):
     NEVER = "never"
 
 
+class WhichModel(StrEnum):
+    """Whose forecasts a backfill publishes."""
+
+    THEN = "then"
+    NOW = "now"
+    RETRAIN = "retrain"
+
+
+class IfThere(StrEnum):
+    """What a backfill does with batches that are there."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -151,6 +166,58 @@ def run(
     from flows.commands.run import run_night
 
     run_night(spec, as_of, train=train.value if train else None, as_json=as_json, verbose=verbose)
+
+
+@app.command()
+@_one_sentence
+def backfill(
+    spec: SpecPath,
+    *,
+    start: Annotated[str, typer.Option(metavar="TS", help="The first date.")],
+    end: Annotated[str, typer.Option(metavar="TS", help="The last date, included.")],
+    every: Annotated[
+        str, typer.Option(metavar="DAYS", help="From one date to the next, such as 7D.")
+    ] = "1D",
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="HH:MM", help="The time of day to live at; that of --start by default."
+        ),
+    ] = None,
+    model: Annotated[
+        WhichModel,
+        typer.Option(help="Whose forecasts: the champion's of then or of now, or newly trained."),
+    ] = WhichModel.THEN,
+    existing: Annotated[
+        IfThere, typer.Option(help="What to do with batches that are there.")
+    ] = IfThere.SKIP,
+    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Dates at a time.")] = 2,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Begin no further date after one that fails.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the dates.")] = False,
+    resume: Annotated[
+        str, typer.Option(metavar="ID", help="Go on with a backfill that was interrupted.")
+    ] = "",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Publish the forecasts of past dates as they would have been; the champion stays."""
+    from flows.commands.backfill import Wanted, run_backfill
+
+    wanted = Wanted(
+        start,
+        end,
+        every,
+        at,
+        model.value,
+        existing.value,
+        at_once,
+        stop=stop,
+        dry_run=dry_run,
+        resume=resume,
+    )
+    run_backfill(spec, wanted, as_json=as_json, verbose=verbose)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from data_contracts.errors import NightcastError
 from models.panel import Ints
 from tasks.contenders import CHALLENGER, Contender, misfit, open_proven
 from tasks.service import Service
-from tasks.stores.records import settled
+from tasks.stores.records import set_apart, settled
 from tasks.stores.registry import ModelVersion, versions
 from tasks.tonight import Tonight
 
@@ -28,7 +28,8 @@ def waiting_challengers(tonight: Tonight, before: Service, origins: Ints) -> lis
     """The newest version of each network that no earlier night had a verdict on.
 
     Too few origins, or a run that died between training and judging, cost a model nothing but time.
-    A night that is run again has a verdict again on whom it trained.
+    A night that is run again has a verdict again on whom it trained. What a backfill trained waits
+    for nothing.
 
     Args:
         tonight: The night.
@@ -40,11 +41,12 @@ def waiting_challengers(tonight: Tonight, before: Service, origins: Ints) -> lis
     judged, of_nights = settled(tonight.warehouse, before=tonight.cutoff)
     oldest = tonight.cutoff - tonight.spec.champion_max_age
     latest = tonight.grid.timestamp(int(origins[0]))  # else it has learned what it is judged on
-    seated = {before.champion.version} if before.champion else set()
+    apart = set_apart(tonight.warehouse)
+    apart |= {before.champion.version} if before.champion else set()
     newest: dict[str, ModelVersion] = {}
     for record in versions(tonight.warehouse):
         recent = oldest <= record.cutoff <= tonight.cutoff and record.train_cutoff <= latest
-        waits = record.model_version not in judged | seated and record.cutoff not in of_nights
+        waits = record.model_version not in judged | apart and record.cutoff not in of_nights
         if recent and waits:
             newest[record.model] = record
     opened = (_opened(tonight, record) for record in newest.values())

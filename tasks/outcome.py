@@ -31,7 +31,7 @@ class Outcome:
         known: What was read.
         contract: The verdict on it.
         before: Who was in service.
-        source: Folder of the snapshot.
+        source: Folder of the snapshot; `Path()` where none was needed.
         due: Whether and why tonight trained.
         trained: What came of it.
         baseline: Which one everyone had to beat.
@@ -127,6 +127,7 @@ def _record(tonight: Tonight, decision: Decision, more: dict[str, object]) -> Ni
             "cutoff": tonight.cutoff,
             "issued_at": tonight.issued_at,
             "horizon": tonight.spec.horizon,
+            "backfill": tonight.backfill,
             "decision": decision,
             "stages": tuple(ledger.stages) if ledger else (),
             "resumed": " ".join(ledger.resumed) if ledger else "",

@@ -80,9 +80,7 @@ def promote(
     with stage("promote"):
         if before.overtaken:  # its model could never be in service
             entries = [entry for entry in entries if entry.contender.role != CHALLENGER]
-        verdict = _judge(tonight, before, entries, segments)
-        contender = _chosen(verdict, entries)
-        decision = _decision(verdict, contender, before, judged=_judged(verdict, entries))
+        contender, decision = judge_by_gate(tonight, before, entries, segments)
         decision = decision.model_copy(update={"numbers": {**decision.numbers, **noted}})
         try:
             _move_pointer(tonight, before, decision)
@@ -90,6 +88,18 @@ def promote(
             contender, decision = _outrun(tonight, contender, decision, _baseline(entries))
         write_down(tonight, decision)
     return contender, decision
+
+
+def judge_by_gate(
+    tonight: Tonight,
+    before: Service,
+    entries: list[Entry],
+    segments: Mapping[str, Sequence[str]],
+) -> tuple[Contender, Decision]:
+    """Whom the gate lets publish, and its decision; nothing is moved or written."""
+    verdict = _judge(tonight, before, entries, segments)
+    contender = _chosen(verdict, entries)
+    return contender, _decision(verdict, contender, before, judged=_judged(verdict, entries))
 
 
 @task(name="fall back", task_run_name="fall back", cache_policy=NO_CACHE)
@@ -138,13 +148,15 @@ def _rolled_back(tonight: Tonight, decision: Decision, reason: str) -> tuple[Con
 def _move_pointer(tonight: Tonight, before: Service, decision: Decision) -> None:
     """Put into service what was promoted, or take out of it what is worse than the baseline.
 
+    A backfill moves nothing.
+
     Raises:
         ConflictError: If another run has moved the pointer meanwhile.
     """
     why = Why(tonight.run_id, decision.reason, cutoff=tonight.cutoff)
     demoted = decision.outcome == "baseline" and before.champion is not None
     moves = decision.outcome == "promoted" or demoted or before.moved_tonight
-    if moves and not before.overtaken:
+    if moves and not before.overtaken and tonight.may_move:
         to = decision.champion or BASELINE
         registry.promote(tonight.warehouse, to, expected=before.pointer, why=why)
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from data_contracts import accuracy
 from data_contracts.accuracy import NOMINAL_COVERAGE, SCALE
+from data_contracts.backfilled import HINDSIGHT, is_backfilled
 from data_contracts.frequency import Grid
 from data_contracts.realised import OfLeads, OfModel, OfNight, OfSeries
 from data_contracts.spec import Spec
@@ -21,6 +22,7 @@ from data_contracts.vocabulary import (
     MODEL,
     MODEL_VERSION,
     QUALITY,
+    RUN_ID,
     UNIQUE_ID,
 )
 from models.gate.realised import (
@@ -49,6 +51,7 @@ COLUMNS = (
     MODEL,
     MODEL_VERSION,
     QUALITY,
+    RUN_ID,
     *accuracy.LOSSES,
     NOMINAL_COVERAGE,
     SCALE,
@@ -82,6 +85,9 @@ def recent_rows(
 ) -> Rows:
     """The rows of the last days before the newest night with actuals.
 
+    Batches that were backfilled with the model of today are left out: it may have learned from what
+    came.
+
     Args:
         warehouse: Where from.
         days: How many.
@@ -90,9 +96,11 @@ def recent_rows(
     Raises:
         StorageError: If the table is damaged.
     """
-    newest = _newest(read_accuracy(warehouse, until=until, columns=[*accuracy.KEY]))
+    fair = ~pc.starts_with(pc.field(RUN_ID), HINDSIGHT)
+    told = read_accuracy(warehouse, until=until, columns=[*accuracy.KEY, RUN_ID])
+    newest = _newest(told.filter(fair))
     since = None if newest is None else newest - pd.Timedelta(days=days)
-    rows = read_accuracy(warehouse, since=since, until=until, columns=COLUMNS)
+    rows = read_accuracy(warehouse, since=since, until=until, columns=COLUMNS).filter(fair)
     return rows_of(rows.filter(pc.field(CUTOFF) > since) if since is not None else rows)
 
 
@@ -213,7 +221,7 @@ def bad_nights(
     """The bad nights in a row that ask for a training, none where nothing does.
 
     Only nights count whose horizon was over at one instant, so that a night that is run again
-    decides as it did.
+    decides as it did. Backfilled dates are no nights: what is done about the past alarms nobody.
 
     Args:
         warehouse: Where from.
@@ -225,7 +233,11 @@ def bad_nights(
         StorageError: If a table is damaged.
     """
     limits, grid = limits_of(spec), spec.grid
-    batches = [each for each in published_batches(warehouse) if _is_over(each, grid, until)]
+    batches = [
+        each
+        for each in published_batches(warehouse)
+        if _is_over(each, grid, until) and not is_backfilled(each.run_id)
+    ]
     last = batches[-(limits.bad_nights + PASSED_OVER) :]
     if len(last) < limits.bad_nights:
         return ()

@@ -56,7 +56,8 @@ def find_service(tonight: Tonight, *, may_move: bool = True, as_before: bool = F
 
     Args:
         tonight: The night; it sees moves of the pointer for its own cutoff and for earlier ones.
-        may_move: Whether a roll-back moves the pointer; else it is good for this run alone.
+        may_move: Whether a roll-back moves the pointer; else it is good for this run alone, as it
+            is in every backfill.
         as_before: Whether to pass over what the evidence of this very night has moved, so that a
             night that is run again weighs the same contenders again.
     """
@@ -101,7 +102,7 @@ def roll_back(
         version: What has to go.
         trouble: Why, as sentences; becomes the reason of the move.
         to_baseline: Whether to pass over all versions.
-        may_move: Whether the pointer is moved.
+        may_move: Whether the pointer is moved; that of a backfill never is.
     """
     moves = champion_history(tonight.warehouse)
     present = _present(tonight, moves)
@@ -110,7 +111,7 @@ def roll_back(
     line = [] if to_baseline else served_before(moves, present)
     restored, champion = _first_usable(tonight, line)
     overtaken = present is not moves[-1]
-    if overtaken or not may_move:
+    if overtaken or not (may_move and tonight.may_move):
         return Service(champion, moves[-1].model_version, overtaken, _sentences(trouble, champion))
     follower = champion.version if champion else BASELINE
     reason = _sentences(trouble, champion, moved=True)

@@ -17,7 +17,7 @@ from tasks.evaluate import Entry
 from tasks.progress import log
 from tasks.realised import bad_nights, in_words, limits_of
 from tasks.service import Service
-from tasks.stores.records import decisions_before
+from tasks.stores.records import decisions_before, set_apart
 from tasks.stores.registry import versions
 from tasks.tonight import Tonight
 
@@ -180,6 +180,7 @@ def _demoted(last: Mapping[str, Any], champion: Contender | None) -> bool:
 def _since_training(tonight: Tonight, earlier: Sequence[Mapping[str, Any]]) -> pd.Timedelta | None:
     """From the last night that trained, with or without a result, to tonight."""
     tried = [row["cutoff"] for row in earlier if row["numbers"].get(TRAINED)]
-    made = [record.cutoff for record in versions(tonight.warehouse)]
+    apart = set_apart(tonight.warehouse)
+    made = [each.cutoff for each in versions(tonight.warehouse) if each.model_version not in apart]
     nights = [pd.Timestamp(night) for night in (*tried, *made)]
     return min((tonight.cutoff - night for night in nights if night < tonight.cutoff), default=None)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pandas as pd
 
+from data_contracts.backfilled import Model
 from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
@@ -38,6 +39,8 @@ class Tonight:
         issued_at: When this run really began, UTC.
         run_id: Of the Prefect flow run.
         token: Grows with time; an older run cannot overwrite what a newer one wrote.
+        backfill: Whose forecasts a backfill publishes for this cutoff; None for a night.
+        yields: Whether the batch of any other run stays, however old it is.
     """
 
     spec: Spec
@@ -47,6 +50,13 @@ class Tonight:
     issued_at: pd.Timestamp
     run_id: str
     token: int
+    backfill: Model | None = None
+    yields: bool = False
+
+    @property
+    def may_move(self) -> bool:
+        """Whether this run may change who is in service; a backfill never does."""
+        return self.backfill is None
 
     @property
     def grid(self) -> Grid:

@@ -12,6 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
+from data_contracts.night import Decision
 from data_contracts.spec import NO_START
 from models.forecasters.forecaster import Forecaster
 from models.gate.schedule import Due, When, training_due
@@ -20,9 +21,10 @@ from models.panel import Ints, Panel
 from tasks.contenders import CHALLENGER, Contender, open_contender
 from tasks.lineage import code_version, library_versions
 from tasks.progress import Step, stage, taken_over
-from tasks.service import Service
+from tasks.service import Service, write_down
 from tasks.standing import NO_EVIDENCE, TRAINED, Evidence, bounds_of, standing_tonight
 from tasks.starts import Start, choose_starts
+from tasks.stores.records import set_apart
 from tasks.stores.registry import ModelVersion, find_version, is_stored
 from tasks.stores.runs import events_folder
 from tasks.stores.snapshots import load_panel
@@ -121,6 +123,8 @@ def train_candidates(
         SpecError: If the spec names a version to start from that does not fit.
     """
     starts = starts_tonight(tonight, load_panel(snapshot), train_until=train_until)
+    if not tonight.may_move:
+        _set_apart(tonight, snapshot, starts, train_until)
     trained = Trained([], [], told_of(tonight, starts))
     for network, start in starts.items():
         state = train_challenger.with_options(timeout_seconds=limit)(
@@ -156,6 +160,32 @@ def told_of(tonight: Tonight, starts: Mapping[str, Start]) -> tuple[str, ...]:
 
 def _longest(panel: Panel, train_until: int) -> int:
     return int(panel.lengths_until(train_until).max(initial=0))
+
+
+def _set_apart(
+    tonight: Tonight, snapshot: Path, starts: dict[str, Start], train_until: int
+) -> None:
+    """Say before they exist that these versions are for a backfill alone, in case it dies.
+
+    A version that a night has stored stays the night's.
+    """
+    made = [
+        _version(tonight, network, snapshot, train_until, start).model_version
+        for network, start in starts.items()
+    ]
+    apart = set_apart(tonight.warehouse)
+    own = [each for each in made if each in apart or not is_stored(tonight.warehouse, each)]
+    write_down(
+        tonight,
+        Decision(
+            outcome="backfilled",
+            reason="A backfill trains, and has decided nothing yet.",
+            champion=None,
+            previous=None,
+            origins=0,
+            judged=tuple(own),
+        ),
+    )
 
 
 def _failure(network: str, error: object) -> str:

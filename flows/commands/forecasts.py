@@ -128,9 +128,9 @@ def _print_head(spec: Spec, question: Question, rows: list[dict[str, Any]], tota
 
 
 def _tell_fallback(warehouse: Warehouse, row: Mapping[str, Any]) -> None:
-    """Say why the batch is the baseline's, or an older model's, where another was to make it."""
+    """Say why the batch is not that of who was to make it: of a baseline, or made in hindsight."""
     decision = find_decision(warehouse, row[CUTOFF], row[RUN_ID])
-    words = {"fallback": "fallback", "rolled_back": "rolled back"}
+    words = {"fallback": "fallback", "rolled_back": "rolled back", "backfilled": "backfilled"}
     if word := words.get(decision.get("outcome", "")):
         ERR.print(f"[yellow]{word}[/] {shown(decision['reason'])}", soft_wrap=True)
 

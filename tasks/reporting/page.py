@@ -154,6 +154,8 @@ def status(night: Night) -> Status:
         return Status("Baseline", "warn")
     if night.decision.outcome == "rolled_back":
         return Status("Rolled back", "warn")
+    if night.decision.outcome == "backfilled":
+        return Status("Backfilled", "good")
     if night.decision.outcome == "promoted":
         return Status("Newly promoted", "new")
     return Status("Published by champion", "good")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts import decisions, evaluations, quarantine
+from data_contracts.backfilled import MARK
 from data_contracts.night import Decision
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, MODEL_VERSION, RUN_ID
 from tasks.stores.delta import Commit, delete_rows, read_table, replace_rows
@@ -151,6 +152,22 @@ def settled(warehouse: Warehouse, *, before: pd.Timestamp) -> Settled:
     )
 
 
+def set_apart(warehouse: Warehouse) -> frozenset[str]:
+    """Versions that a backfill has trained or is training, which no night puts into service.
+
+    Raises:
+        StorageError: If the table cannot be read.
+    """
+    rows = read_table(decisions_table(warehouse)).filter(_of_backfills())
+    return frozenset(
+        version for judged in rows[decisions.JUDGED].to_pylist() for version in judged or ()
+    )
+
+
+def _of_backfills() -> pc.Expression:
+    return pc.starts_with(pc.field(RUN_ID), MARK)
+
+
 def decisions_before(
     warehouse: Warehouse, cutoff: pd.Timestamp, *, nights: int
 ) -> list[dict[str, Any]]:
@@ -158,7 +175,7 @@ def decisions_before(
 
     Args:
         warehouse: Where from.
-        cutoff: Of the night that asks; its own decisions do not count.
+        cutoff: Of the night that asks; its own decisions do not count, nor do those of backfills.
         nights: How many, at the most.
 
     Returns:
@@ -167,7 +184,9 @@ def decisions_before(
     Raises:
         StorageError: If the table cannot be read.
     """
-    rows = read_table(decisions_table(warehouse)).filter(pc.field(CUTOFF) < cutoff)
+    rows = read_table(decisions_table(warehouse)).filter(
+        (pc.field(CUTOFF) < cutoff) & ~_of_backfills()
+    )
     # A move by hand saw no evidence: it counts only where no run of its night did.
     rows = rows.append_column("by_hand", pc.equal(rows["outcome"], "by_hand"))
     order = [(CUTOFF, "descending"), ("by_hand", "ascending"), ("decided_at", "descending")]

@@ -1,0 +1,109 @@
+"""The dates of a backfill, one after the other in every lane, until all are over."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from data_contracts.backfilled import DateDone, Existing
+from flows.backfill_date import backfill_date
+from flows.lanes import Ended, Lanes, open_lanes
+from tasks.backfill_progress import Course
+from tasks.backfill_runs import DateRuns, own_run
+
+LOOK = 2.0  # seconds from one look for cancelled runs to the next
+STOPPED = "The backfill was stopped."
+TAGS = ("nightcast", "backfill")
+
+
+class How(NamedTuple):
+    """How the dates of a backfill are done.
+
+    Attributes:
+        spec: Path of the spec.
+        existing: What becomes of batches that are there.
+        at_once: How many dates at a time.
+        until_error: Whether no further date begins after one that did not go well.
+    """
+
+    spec: str
+    existing: Existing
+    at_once: int
+    until_error: bool
+
+
+def run_dates(course: Course, how: How) -> bool:
+    """Do every date that is still to do; each is a run of its own.
+
+    However this ends, no run is left executing, and every date is accounted for.
+
+    Returns:
+        Whether somebody has cancelled the backfill.
+    """
+    parent = own_run()
+    dates = _Dates(course, how, DateRuns(backfill_date, parent))
+    try:
+        with open_lanes(how.at_once) as lanes:
+            while dates.go_on(lanes):
+                if parent in dates.cancelled(lanes, {parent} if parent else set()):
+                    return True
+    finally:
+        dates.give_up()
+        course.stop(STOPPED)
+        course.show_dates()
+    return False
+
+
+class _Dates:
+    """The dates that wait and those that are being done."""
+
+    def __init__(self, course: Course, how: How, runs: DateRuns) -> None:
+        self._course, self._how, self._runs = course, how, runs
+        self._waiting = deque(course.waiting)
+        self._live: dict[UUID, DateDone] = {}
+
+    def go_on(self, lanes: Lanes) -> bool:
+        """Begin what can be begun, take down what is over; whether there is more to do."""
+        while self._waiting and not lanes.are_full:
+            each = self._waiting.popleft()
+            run = self._runs.ready(each, self._parameters(each), TAGS)
+            self._live[run] = each
+            lanes.begin(run)
+        for ended in lanes.ended(seconds=LOOK):
+            if ended.died:
+                self._runs.crash(ended.run, ended.reason)
+            self._end(ended)
+        return bool(self._waiting or self._live)
+
+    def cancelled(self, lanes: Lanes, more: Iterable[UUID]) -> set[UUID]:
+        """End the runs that somebody wants to be cancelled; which of these, and of some more."""
+        if not self._live:
+            return set()
+        wanted = self._runs.cancelled([*self._live, *more])
+        for run in wanted & self._live.keys():
+            lanes.stop(run)
+            self._runs.cancel(run, "It was cancelled.")
+            self._end(Ended(run, "stopped", "It was cancelled."))
+        return wanted
+
+    def give_up(self) -> None:
+        """Say of runs that nobody executes any more that they are not going on."""
+        for run in self._live:
+            self._runs.cancel(run, STOPPED)
+
+    def _end(self, ended: Ended) -> None:
+        each = self._live.pop(ended.run)
+        over = each.model_copy(update={"state": ended.state, "reason": ended.reason})
+        self._course.end(each, over)
+        if self._how.until_error and ended.state not in ("published", "skipped"):
+            self._waiting.clear()
+
+    def _parameters(self, each: DateDone) -> dict[str, object]:
+        plan = self._course.plan
+        return {
+            "spec": self._how.spec,
+            "as_of": each.as_of.isoformat(),
+            "model": plan.model,
+            "existing": self._how.existing,
+            "backfill": plan.backfill,
+        }
