@@ -30,6 +30,7 @@ from data_contracts.cron import check_cron
 from data_contracts.errors import SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.plain_text import without_secrets
+from data_contracts.ranges import CANDIDATES, MOST_VALUES, TUNABLE, is_flat, key_trouble
 from data_contracts.vocabulary import CHAMPION, quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -542,6 +543,120 @@ class Schedule(Part):
         return cron
 
 
+class Span(Part):
+    """A range of whole numbers.
+
+    Attributes:
+        low, high: The smallest and the largest.
+        step: From one to the next; they begin at `low`.
+    """
+
+    low: int = Field(ge=0, le=MANY)
+    high: int = Field(ge=0, le=MANY)
+    step: int = Field(default=1, ge=1, le=MANY)
+
+    @model_validator(mode="after")
+    def _holds_several(self) -> Self:
+        if len(self.values) < 2:
+            raise ValueError(
+                f"expected high to be at least one step of {self.step} above low, "
+                f"got {self.low} and {self.high}"
+            )
+        if len(self.values) > MOST_VALUES:
+            raise ValueError(
+                f"expected at most {MOST_VALUES} values from low to high, got {len(self.values)}; "
+                "add a step"
+            )
+        return self
+
+    @property
+    def values(self) -> range:
+        """All of them."""
+        return range(self.low, self.high + 1, self.step)
+
+
+class Tuning(Part):
+    """What `nightcast tune` tries, and what it judges by.
+
+    Attributes:
+        ranges: The values that each key may take, by its path such as `training.members`: a list,
+            or a `Span`. Empty: what usually matters, around the spec as it is.
+        trials: Specs that are tried, the one as it is included.
+        folds: Parts of the history, one after the other, on which each of them is judged.
+        origins: Origins in each.
+        every: Steps between origins; None takes those of the gate.
+        window: Whether a fold learns from everything before it, or from the last steps of it.
+    """
+
+    ranges: dict[str, Span | tuple[Any, ...]] = {}
+    trials: int = Field(default=20, ge=1, le=MANY)
+    folds: int = Field(default=3, ge=2, le=100)
+    origins: int = Field(default=7, ge=1, le=MANY)
+    every: int | None = Field(default=None, ge=1, le=MANY)
+    window: Literal["expanding", "rolling"] = "expanding"
+
+    @field_validator("ranges", mode="before")
+    @classmethod
+    def _ranges_hold(cls, ranges: object) -> object:
+        if not isinstance(ranges, dict):
+            return ranges
+        return {_tunable(key): _range(key, given) for key, given in ranges.items()}
+
+
+def _tunable(key: object) -> object:
+    if trouble := key_trouble(key):
+        raise ValueError(f"expected keys that can be tuned ({', '.join(TUNABLE)}), {trouble}")
+    return key
+
+
+def _range(key: str, given: object) -> Span | tuple[Any, ...]:
+    """A range as it was written; every value of it is one that its key accepts."""
+    if isinstance(given, Span):
+        span = given
+    elif isinstance(given, dict):
+        try:
+            span = Span.model_validate(given)
+        except ValidationError as invalid:
+            raise ValueError(f"{key}: {_first_complaint(invalid)}") from None
+    elif not isinstance(given, (list, tuple)) or not given:
+        raise ValueError(f"{key}: expected a list of values, or low and high, got {given!r}")
+    else:
+        values = tuple(given)
+        for at, value in enumerate(values):
+            _refuse_value(f"{key}[{at}]", key, value)
+            if value in values[:at]:
+                raise ValueError(f"{key}: expected every value once, got {value!r} twice")
+        return values
+    _refuse_value(f"{key}.low", key, span.values[0])
+    _refuse_value(f"{key}.high", key, span.values[-1])
+    return span
+
+
+def _refuse_value(where: str, key: str, value: object) -> None:
+    """Raise `ValueError` with what the key expects, if it does not accept a value."""
+    if not is_flat(value):
+        raise ValueError(f"{where}: expected a value, or a list of values, got {value!r}")
+    if key == CANDIDATES:
+        names = value if isinstance(value, (list, tuple)) else [value]
+        if not names or not all(map(_is_name, names)) or len(set(names)) < len(names):
+            raise ValueError(f"{where}: expected a network, or a list of them, got {value!r}")
+        return
+    try:
+        Training.model_validate({key.removeprefix("training."): value})
+    except ValidationError as invalid:
+        complaint = _first_complaint(invalid).partition(": ")[2]  # `where` names the key
+        raise ValueError(f"{where}: {complaint}") from None
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _first_complaint(invalid: ValidationError) -> str:
+    sentence = _sentence(dict(invalid.errors(include_url=False)[0]))
+    return sentence.removesuffix(".")
+
+
 class Registry(Part):
     """Where model versions are shown beside the warehouse.
 
@@ -582,6 +697,7 @@ class Spec(Part):
     scoring: Scoring = Scoring()
     schedule: Schedule = Schedule()
     notify: str | None = None
+    tuning: Tuning = Tuning()
     warehouse: str = Field(default="./warehouse", min_length=1)
 
     @field_validator("name")
@@ -713,9 +829,12 @@ class Spec(Part):
     @property
     def context_length(self) -> int:
         """Steps that a network reads."""
-        return self.training.context_length or max(
-            self.grid.habits.context_length, 2 * self.season_length
-        )
+        return self.training.context_length or self.usual_context_length
+
+    @property
+    def usual_context_length(self) -> int:
+        """The same where the spec does not say it."""
+        return max(self.grid.habits.context_length, 2 * self.season_length)
 
     @property
     def origin_step(self) -> int:
@@ -781,11 +900,11 @@ class Spec(Part):
 
         That is where the warehouse is, what is kept in it, exported from it, shown beside it and
         told of forecasts, what is accepted of nights that are over, when they run, who is told,
-        where trainings run, how long nights wait for them, and the log; totals that are only
-        summed up; and secrets.
+        where trainings run, how long nights wait for them, what a search tries, and the log;
+        totals that are only summed up; and secrets.
         """
         beside = ("warehouse", "retention", "exports", "attention", "registry")
-        apart = (*beside, "scoring", "schedule", "notify")
+        apart = (*beside, "scoring", "schedule", "notify", "tuning")
         elsewhere: Any = dict.fromkeys(apart, True)
         if self.hierarchy.method == "bottom_up":
             elsewhere["hierarchy"] = True

@@ -244,6 +244,37 @@ def backtest(
 
 @app.command()
 @_one_sentence
+def tune(
+    spec: SpecPath,
+    *,
+    trials: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Specs to try in all; 20, or as the spec says."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Minutes of trials in all, in the place of --trials."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="NEW_SPEC", help="Where to write the new spec."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace NEW_SPEC if it is there.")
+    ] = False,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Search for a better spec on past days, and write it; nothing is put into service."""
+    from flows.commands.tune import Effort, run_tuning
+
+    effort = Effort(trials, minutes, output, overwrite)
+    run_tuning(spec, as_of, effort, as_json=as_json, verbose=verbose)
+
+
+@app.command()
+@_one_sentence
 def score(
     spec: SpecPath,
     *,

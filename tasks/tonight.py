@@ -122,12 +122,12 @@ def check_training(spec: Spec) -> None:
     for baseline in spec.baselines:
         check_baseline(baseline)
     for candidate in spec.candidates:
-        _check_candidate(candidate, spec.training.members)
+        check_candidate(candidate, spec.training.members)
     if spec.training.on == LOCAL:  # else it is for the worker to say what it sees
         check_device(spec.training.device)
 
 
-def _check_candidate(candidate: str, members: int) -> None:
+def check_candidate(candidate: str, members: int) -> None:
     """Refuse networks that do not exist, are there twice, or would have no member."""
     networks = networks_in(candidate)
     if len(networks) > 1 and "" in networks:

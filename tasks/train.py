@@ -170,7 +170,7 @@ def _set_apart(
     A version that a night has stored stays the night's.
     """
     made = [
-        _version(tonight, network, snapshot, train_until, start).model_version
+        version_of(tonight, network, snapshot, train_until, start).model_version
         for network, start in starts.items()
     ]
     apart = set_apart(tonight.warehouse)

@@ -93,7 +93,7 @@ def _facts(known: list[Fact]) -> str:
         (plain(fact.label), f"**{plain(fact.value)}**", plain(fact.detail) if fact.detail else "")
         for fact in known
     ]
-    return _table(("Fact", "Value", "More"), rows)
+    return markdown_table(("Fact", "Value", "More"), rows)
 
 
 def _decision(night: Night) -> str:
@@ -121,7 +121,7 @@ def _scores(night: Night) -> str:
     ]
     origins = count(night.decision.origins, "unseen origin")
     note = f"Mean over series on {origins}; the best in bold; training in minutes."
-    return f"## Scores\n\n{note}\n\n{_table(header, rows)}"
+    return f"## Scores\n\n{note}\n\n{markdown_table(header, rows)}"
 
 
 def _looked(page: Page) -> str:
@@ -167,7 +167,7 @@ def _broken(seen: ContractView) -> str:
     lines = [f"- **{mark.value}** {plain(sentence)}" for mark, sentence in found]
     words = ", ".join(f"`{symbol}` {meaning}" for _, symbol, meaning in legend(seen.broken))
     told = f"One mark per night, tonight at the end: {words}."
-    return "\n\n".join([_table(header, rows), told, "\n".join(lines)])
+    return "\n\n".join([markdown_table(header, rows), told, "\n".join(lines)])
 
 
 def _row(row: RuleRow) -> dict[str, str]:
@@ -193,7 +193,7 @@ def _aside(seen: ContractView) -> str:
     title = f"### Set aside: {count(len(seen.series), 'series', 'series')}"
     more = len(seen.series) - len(rows)
     rest = f"{more:,} more are in quarantine.delta." if more else ""
-    table = _table(("Series", "Since", "Why"), rows)
+    table = markdown_table(("Series", "Since", "Why"), rows)
     return "\n\n".join(filter(None, [title, table, rest]))
 
 
@@ -209,7 +209,7 @@ def _sentence(sentence: Sentence) -> str:
 
 def _stages(night: Night) -> str:
     rows = [(plain(stage.name), duration(stage.seconds)) for stage in night.stages]
-    return "## Stages\n\n" + _table(("Stage", "Time"), rows) if rows else ""
+    return "## Stages\n\n" + markdown_table(("Stage", "Time"), rows) if rows else ""
 
 
 def _cell(cell: Cell) -> str:
@@ -217,7 +217,7 @@ def _cell(cell: Cell) -> str:
     return f"{value} ({cell.detail})" if cell.detail else value
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table of cells that are Markdown themselves."""
     rule = ["---"] * len(header)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))

@@ -1,9 +1,6 @@
 """The page of a night: one HTML file that needs no network, no script and no explanation."""
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,7 +8,6 @@ from markupsafe import Markup
 
 from data_contracts.history import History, trace_nights
 from data_contracts.night import Night
-from data_contracts.plain_text import visible
 from data_contracts.verdicts import Severity, Verdict
 from data_contracts.vocabulary import DS, QUALITY, SUBSTITUTED, UNIQUE_ID
 from tasks.reporting import attention, by_lead, evidence, learning_curves, realised
@@ -19,7 +15,6 @@ from tasks.reporting.charts import central_pairs, choose, fans, svg
 from tasks.reporting.contract import ContractView, contract_view, legend
 from tasks.reporting.formats import (
     count,
-    duration,
     local_span,
     local_time,
     number,
@@ -36,6 +31,7 @@ from tasks.reporting.scoreboard import (
     gain,
     publisher,
 )
+from tasks.reporting.templates import rendered
 from tasks.reporting.totals import TotalsShown
 
 MAX_CHARTS = 24
@@ -123,24 +119,7 @@ class Sentence(NamedTuple):
 
 def render_page(page: Page) -> str:
     """The whole HTML document. The same page gives the same bytes."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=_seen,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": count,
-        "duration": duration,
-        "number": number,
-        "percent": percent,
-        "sha256": _sha256,
-    }
-    return environment.get_template("page.html.j2").render(_view(page))
+    return rendered("page.html.j2", _view(page))
 
 
 def status(night: Night) -> Status:
@@ -404,13 +383,3 @@ def _against_baseline(night: Night) -> str:
         f"{percent(abs(change))} {direction} than {reference.contender} "
         f"({number(reference.mase)}) {judged}"
     )
-
-
-def _seen(value: object) -> object:
-    """What the page prints: a text of the data without characters that nobody sees."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _sha256(text: str) -> str:
-    """Digest by which the page's own policy knows its only script."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
