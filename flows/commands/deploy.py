@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from flows.console import ERR, OUT, print_json, shown
@@ -36,20 +37,15 @@ def print_deployments(done: Deployments) -> None:
 
 
 def _table(deployments: Sequence[Deployed]) -> Table:
-    table = Table("deployment", "work pool", "runs by itself", "next")
+    table = Table("deployment", "work pool", "runs next", box=SIMPLE_HEAD)
     for one in deployments:
-        table.add_row(shown(one.name), one.pool, _when(one), _next(one))
+        table.add_row(shown(one.name), one.pool, _next(one))
     return table
 
 
-def _when(one: Deployed) -> str:
-    if one.cron is None:
-        return ""
-    when = f"{one.cron} {one.timezone}"
-    return when if one.active else f"[dim]paused ({when})[/]"
-
-
 def _next(one: Deployed) -> str:
-    if one.next_run is None or one.timezone is None:
-        return ""
-    return f"{one.next_run.astimezone(ZoneInfo(one.timezone)):%a %Y-%m-%d %H:%M}"
+    if one.cron is None or one.timezone is None:
+        return "[dim]when it is started[/]"
+    if one.next_run is None:
+        return "[dim]when it is started; its schedule is paused[/]"
+    return f"{one.next_run.astimezone(ZoneInfo(one.timezone)):%a %Y-%m-%d %H:%M} {one.timezone}"
