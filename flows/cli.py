@@ -392,11 +392,24 @@ def maintain(
 
 @app.command()
 @_one_sentence
-def deploy(specs: Specs = None, *, as_json: AsJson = False, verbose: Verbose = False) -> None:
+def deploy(
+    specs: Specs = None,
+    *,
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Templates of Kubernetes work pools, cpu.json and gpu.json; without it the pools "
+            "are of processes.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
     """Put nights, scoring and backfills of specs on the Prefect server that is configured."""
     from flows.commands.deploy import run_deploy
 
-    run_deploy(specs or [], as_json=as_json)
+    run_deploy(specs or [], pools, as_json=as_json)
 
 
 @app.command()

@@ -11,9 +11,9 @@ from flows.console import ERR, OUT, print_json, shown
 from flows.service.deploy import Deployed, Deployments, deploy
 
 
-def run_deploy(specs: Sequence[Path], *, as_json: bool) -> None:
+def run_deploy(specs: Sequence[Path], pools: Path | None, *, as_json: bool) -> None:
     """Deploy specs, or those again that the server knows, and print what it offers now."""
-    done = deploy(specs)
+    done = deploy(specs, pools)
     if as_json:
         print_json(done.model_dump(mode="json"))
     else:

@@ -3,6 +3,7 @@
 Everything is read and checked before the server is asked to change anything.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from flows.service.description import OF_A_SPEC, described
 from flows.service.plan import Given, Planned, plan, read_specs
 from flows.service.server import (
     START_IN,
+    Template,
     connection,
     deployments_of_ours,
     ensure_pool,
@@ -75,14 +77,19 @@ class Deployments(BaseModel):
     warnings: list[str]
 
 
-def deploy(paths: Sequence[Path]) -> Deployments:
+def deploy(paths: Sequence[Path], pools: Path | None = None) -> Deployments:
     """Deploy specs on the server that is configured; without any, those that are deployed there.
 
+    Args:
+        paths: Of the specs.
+        pools: Folder with the templates of Kubernetes pools; None makes pools of processes.
+
     Raises:
-        SpecError: If a spec is wrong, two have one name, or no server is configured.
+        SpecError: If a spec or a template is wrong, two specs have one name, or no server is named.
         NightcastError: If the server does not answer or refuses.
     """
     given, folder, warnings = read_specs(paths), str(Path.cwd()), list[str]()
+    templates = _templates(pools)
     with connection() as client:
         before = deployments_of_ours(client)
         if not paths:
@@ -91,7 +98,7 @@ def deploy(paths: Sequence[Path]) -> Deployments:
         paths_left = [str(before[name].parameters.get("spec", "")) for name in left]
         planned = plan(given, list(filter(None, paths_left)))
         for pool in sorted({one.described.work_pool.name for one in planned}):
-            ensure_pool(client, pool)
+            ensure_pool(client, pool, templates.get(pool))
         deployed = {
             one.name: put_deployment(client, one, before.get(one.name), folder=folder)
             for one in planned
@@ -107,6 +114,22 @@ def deploy(paths: Sequence[Path]) -> Deployments:
             left=left,
             warnings=warnings,
         )
+
+
+def _templates(folder: Path | None) -> dict[str, Template]:
+    """A template for every pool, each from a JSON file of its name."""
+    if folder is None:
+        return {}
+    found = {}
+    for pool in sorted({entry.work_pool.name for entry in described()}):
+        path = folder / f"{pool}.json"
+        try:
+            found[pool] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SpecError(
+                f"--pools: expected the template of a work pool in {path}, as JSON, got {error}."
+            ) from None
+    return found
 
 
 def _deployed_before(

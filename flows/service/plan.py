@@ -110,6 +110,6 @@ def _planned(entry: Deployment, choices: Sequence[str]) -> Planned:
 
     flow = entry.flow()
     schema = parameter_schema(flow).model_dump()
-    if len(choices) > 1 and entry.enforce_parameter_schema and "spec" in schema["properties"]:
+    if len(choices) > 1 and "spec" in schema["properties"]:
         schema["properties"]["spec"]["enum"] = list(choices)
     return Planned(entry, flow.name, schema)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
 
+Template = dict[str, Any]  # of the jobs of a work pool, as Prefect has it
 START_IN = "prefect.deployments.steps.set_working_directory"
 PAGE = 200  # what a server answers at the most
 
@@ -67,25 +68,31 @@ def deployments_of_ours(client: "SyncPrefectClient") -> dict[str, "DeploymentRes
     return {f"{flows[one.flow_id]}/{one.name}": one for one in found}
 
 
-def ensure_pool(client: "SyncPrefectClient", name: str) -> None:
-    """Make a work pool of processes where there is no pool of that name; one that exists stays.
+def ensure_pool(client: "SyncPrefectClient", name: str, template: Template | None) -> None:
+    """Have a work pool of that name: with this template, or of processes; one that exists stays.
 
-    The template comes from the worker's class. Asked for none, the server would look it up on the
-    internet.
+    The template of processes comes from the worker's class. Asked for none, the server would look
+    it up on the internet.
     """
-    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
     try:
         client.read_work_pool(name)
     except ObjectNotFound:
-        template = ProcessWorker.get_default_base_job_template()
-        pool = WorkPoolCreate(name=name, type=ProcessWorker.type, base_job_template=template)
+        pool = WorkPoolCreate(
+            name=name,
+            type="kubernetes" if template else ProcessWorker.type,
+            base_job_template=template or ProcessWorker.get_default_base_job_template(),
+        )
         try:
             client.create_work_pool(pool)
         except ObjectAlreadyExists:
             return  # a worker was first
+    else:
+        if template:
+            client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
 
 
 def put_deployment(

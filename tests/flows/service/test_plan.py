@@ -5,26 +5,6 @@ import pytest
 from data_contracts.errors import SpecError
 from flows.service.plan import plan, read_specs
 
-SPEC = """\
-name: {name}
-source: {{uri: in.parquet}}
-calendar: {{frequency: h, timezone: Europe/Berlin}}
-horizon: 24
-schedule: {schedule}
-"""
-
-
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(name, schedule="{}", path=None):
-        path = Path(path or f"{name}.yaml")
-        path.write_text(SPEC.format(name=name, schedule=schedule))
-        return path
-
-    return write
-
 
 def by_name(planned):
     return {one.name: one for one in planned}
@@ -65,20 +45,30 @@ def test_a_schedule_that_the_spec_switches_is_another_one(write):
 def test_the_form_says_what_parameters_mean(write):
     schema = plan(read_specs([write("sales")]))[0].schema
 
-    assert schema["properties"]["spec"]["description"] == "Path of the spec, a YAML file."
+    assert "a YAML file" in schema["properties"]["spec"]["description"]
 
 
-def test_forms_that_people_fill_in_offer_the_specs_that_are_deployed(write):
+def test_the_other_forms_offer_the_specs_that_are_deployed(write):
     given = read_specs([write("sales"), write("weather")])
 
-    shared = [
-        one for one in plan(given, ["left.yaml"]) if one.described.name not in ("sales", "weather")
-    ]
+    planned = by_name(plan(given, ["left.yaml"]))
 
-    for one in shared:
-        spec = one.schema["properties"].get("spec", {})
-        asked = one.described.enforce_parameter_schema
-        assert spec.get("enum") == (["sales.yaml", "weather.yaml", "left.yaml"] if asked else None)
+    backfill = planned["backfill/backfill"]
+    assert backfill.described.parameters == {"spec": "sales.yaml"}
+    assert backfill.schema["properties"]["spec"]["enum"] == [
+        "sales.yaml",
+        "weather.yaml",
+        "left.yaml",
+    ]
+    assert "enum" not in planned["nightly/sales"].schema["properties"]["spec"]
+
+
+def test_what_another_run_starts_may_be_told_of_any_spec(write):
+    """A night names the spec as the warehouse has it recorded."""
+    planned = by_name(plan(read_specs([write("sales"), write("weather")])))
+
+    assert not planned["training/train"].described.enforce_parameter_schema
+    assert not planned["backfill-date/backfill-date"].described.enforce_parameter_schema
 
 
 def test_two_specs_of_one_name_are_refused(write):
