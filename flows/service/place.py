@@ -92,7 +92,7 @@ class Place:
         own = {
             "PREFECT_SERVER_API_HOST": self.host,
             "PREFECT_SERVER_API_PORT": str(self.port),
-            "PREFECT_UI_API_URL": self.api,
+            "PREFECT_SERVER_UI_API_URL": "/api",  # whatever the machine is called in the browser
             DATABASE: url,
         }
         if AUTH in os.environ:

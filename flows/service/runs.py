@@ -53,7 +53,8 @@ def hand_back(client: "SyncPrefectClient", pool: str, worker: str) -> None:
 
 def pause(client: "SyncPrefectClient", pools: Iterable[str], folder: Path) -> None:
     """Let no further run start; the pools are noted first, so that the next start resumes them."""
-    running = [pool for pool in pools if not client.read_work_pool(pool).is_paused]
+    known = {pool.name: pool.is_paused for pool in client.read_work_pools()}
+    running = [pool for pool in pools if known.get(pool) is False]
     with (folder / PAUSED).open("a", encoding="utf-8") as note:
         note.writelines(f"{pool}\n" for pool in running)
     for pool in running:

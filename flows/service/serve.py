@@ -54,12 +54,14 @@ class Wish:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take Ctrl-C, SIGTERM and the end of the terminal as that wish."""
+        """Take Ctrl-C, SIGTERM and the end of the terminal, unless under nohup, as that wish."""
 
         def hear(number: int, frame: FrameType | None) -> None:
             self.times += 1
 
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        signals = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signals.append(signal.SIGHUP)
         before = {number: signal.signal(number, hear) for number in signals}
         try:
             yield
