@@ -166,7 +166,7 @@ def _outlive_the_worker() -> None:
     A process that was started by a worker prints into it. When the worker is killed, the console
     of Prefect's log would end the process at the next line, and the training with it.
     """
-    for handler in logging.getLogger("prefect").handlers:
+    for handler in logging.getLogger().handlers:
         console = getattr(handler, "console", None)
         if isinstance(console, Console):
             console.on_broken_pipe = _ignore  # type: ignore[method-assign] # made to be replaced

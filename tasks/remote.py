@@ -27,6 +27,8 @@ from tasks.progress import log
 ATTEMPTS = 2  # of a run whose process or machine dies; one that fails by itself fails again
 NUMBERS = range(1, 100)  # of runs under one key
 SECONDS_BETWEEN_LOOKS = 2.0
+# What is waited for in a state: as long as the patience of that name says.
+PHASES = {StateType.PENDING: "start", StateType.RUNNING: "run", StateType.CANCELLING: "run"}
 RAISED = "Flow run encountered an exception: "
 UNREACHABLE = "Failed to reach API"  # how Prefect begins what it raises instead of httpx's errors
 
@@ -39,13 +41,15 @@ class Patience:
     """How long is waited for what, in seconds.
 
     Attributes:
-        queue: For a worker to begin.
+        queue: For a worker to take a run.
         run: For a run that has begun.
+        start: For the worker to begin it.
         outage: For a server that does not answer.
     """
 
     queue: float
     run: float
+    start: float = 300.0
     outage: float = 300.0
 
 
@@ -145,26 +149,26 @@ def _find_or_begin(order: Order) -> FlowRun:
 
 def _wait(run: FlowRun, patience: Patience) -> tuple[Ended, str]:
     """Look at a run until it is over or patience is."""
-    asked, begun = time.monotonic(), None
+    since: dict[str, float] = {}  # when it was first seen in each phase
     try:
         while True:
             state = _insist(lambda: _state_of(run.id), patience.outage)
             if state.is_final():
                 return _ended(state), _message(state)
-            now = time.monotonic()
-            if begun is None and state.type in (StateType.RUNNING, StateType.CANCELLING):
-                begun = now
-                log().info("%s has begun.", run.name)
-            if begun is not None and now - begun > patience.run:
-                return "running", state.message or ""
-            if begun is None and now - asked > patience.queue:
-                return "untaken", _insist(lambda: _withdraw(run), patience.outage)
+            phase, now = PHASES.get(state.type, "queue"), time.monotonic()
+            if phase not in since:
+                log().info("%s is %s.", run.name, (state.name or phase).lower())
+            if now - since.setdefault(phase, now) > getattr(patience, phase):
+                break
             time.sleep(SECONDS_BETWEEN_LOOKS)
     except BaseException as end:
-        if begun is None and not isinstance(end, Exception):  # nobody waits for it any more
+        if "run" not in since and not isinstance(end, Exception):  # nobody waits for it any more
             with suppress(httpx.HTTPError, RuntimeError):
                 _withdraw(run)
         raise
+    if "run" in since:
+        return "running", _message(state)
+    return "untaken", _insist(lambda: _withdraw(run), patience.outage)
 
 
 def _ended(state: State[Any]) -> Ended:

@@ -96,7 +96,7 @@ def test_what_a_worker_brings_to_its_end_is_done(pool):
 
 
 def test_what_no_worker_takes_is_cancelled_and_never_runs(pool):
-    from prefect.states import Running
+    from prefect.states import Pending
 
     answer = call(pool.order(), Patience(queue=0.2, run=120))
 
@@ -105,7 +105,7 @@ def test_what_no_worker_takes_is_cancelled_and_never_runs(pool):
     (run,) = pool.runs()
     assert run.state.is_cancelled()
     assert "Nobody waits for it any more" in run.state.message
-    pool.client.set_flow_run_state(run.id, Running())
+    pool.client.set_flow_run_state(run.id, Pending())  # as a worker takes a run
     assert pool.states() == ["CANCELLED"], "a worker that comes late is told so"
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_a_worker_took_and_never_began_counts_as_not_taken(pool):
 
     pool.work([Pending()])
 
-    assert call(pool.order(), Patience(queue=2, run=120)).ended == "untaken"
+    assert call(pool.order(), Patience(queue=120, run=120, start=0.3)).ended == "untaken"
     assert pool.states() == ["CANCELLED"]
 
 
