@@ -106,8 +106,13 @@ def _of_publisher(panel: Panel, batch: pd.DataFrame) -> Ints:
 def _tested(
     tonight: Tonight, panel: Panel, publisher: Contender, kept: _Kept
 ) -> Faithfulness | None:
-    """Remove patches from the contexts of some series, drawn by the seed of the spec."""
-    most, seed = tonight.spec.attention.checked, tonight.spec.training.seed
+    """Remove patches from the contexts of some series, drawn by the seed of the spec.
+
+    In a backfill from none: that is asked of a model night by night, and takes longer than the
+    forecast.
+    """
+    most = tonight.spec.attention.checked if tonight.backfill is None else 0
+    seed = tonight.spec.training.seed
     drawn = np.random.default_rng(seed).permutation(len(kept.series))[:most]
     drawn.sort()
     if not len(drawn):

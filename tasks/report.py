@@ -75,7 +75,8 @@ def report(tonight: Tonight, outcome: Outcome) -> Night:
         page = replace(
             page, learned=_learned(outcome), look_back=look_back_from(tonight), totals=shown
         )
-        page = _with_looks(page, outcome)
+        if tonight.backfill is None:
+            page = _with_looks(page, outcome)
         _keep(tonight, page)
     return night
 

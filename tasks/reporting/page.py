@@ -35,6 +35,7 @@ from tasks.reporting.templates import rendered
 from tasks.reporting.totals import TotalsShown
 
 MAX_CHARTS = 24
+FEW_CHARTS = 4  # of a backfilled date: drawing takes longer than forecasting
 MAX_SENTENCES = 40
 MAX_ASIDE = 100  # series in quarantine that are listed
 
@@ -186,7 +187,8 @@ def chart_rows(page: Page) -> list[Chart]:
     """Fan charts of the substituted and the largest series."""
     if page.batch.empty:
         return []
-    names = choose(page.batch, limit=MAX_CHARTS)
+    limit = MAX_CHARTS if page.night.backfill is None else FEW_CHARTS
+    names = choose(page.batch, limit=limit)
     qualities = page.batch.groupby(UNIQUE_ID)[QUALITY].first()
     drawn = fans(
         page.batch, page.actuals, names, levels=page.quantile_levels, timezone=page.timezone
@@ -198,7 +200,7 @@ def chart_rows(page: Page) -> list[Chart]:
 
 def total_rows(page: Page) -> list[Chart]:
     """Fan charts of the totals."""
-    if page.totals is None:
+    if page.totals is None or page.night.backfill is not None:
         return []
     drawn = fans(
         page.totals.batch,
