@@ -8,11 +8,17 @@ from typing import Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from data_contracts.errors import NightcastError, RefusedError
+
 Model = Literal["then", "now", "retrain"]
 Existing = Literal["skip", "replace"]
 State = Literal["to do", "published", "skipped", "refused", "failed", "stopped"]
 
 MARK = "backfill-"
+ADVICE = (
+    "Retry this run, or start it again with existing: skip, once the reason is mended; what is "
+    "published is not repeated."
+)
 HINDSIGHT = f"{MARK}now-"  # its model may have learned from what came
 
 
@@ -54,6 +60,20 @@ class DateDone(BaseModel):
     reason: str = ""
 
 
+class UnfinishedError(RefusedError):
+    """Not every date of a backfill has a batch.
+
+    Attributes:
+        done: What became of each.
+    """
+
+    def __init__(self, done: "Backfilled") -> None:
+        self.done = done
+        if done.of("failed") or done.of("stopped"):
+            self.exit_status = NightcastError.exit_status
+        super().__init__(f"{done.headline} {ADVICE}")
+
+
 class Backfilled(BaseModel):
     """What a backfill came to.
 
@@ -81,7 +101,7 @@ class Backfilled(BaseModel):
         return not (self.of("refused") or self.of("failed") or self.of("stopped"))
 
     @property
-    def sentence(self) -> str:
+    def headline(self) -> str:
         """What became of how many dates, and why where it did not go well."""
         told = [f"{len(self.of('published'))} published"]
         states: tuple[State, ...] = ("to do", "refused", "failed", "stopped")
@@ -90,16 +110,6 @@ class Backfilled(BaseModel):
                 told.append(f"{len(dates)} {state}{_why(dates)}")
         told.append(f"{len(self.of('skipped'))} skipped")
         return ", ".join(told) + "."
-
-    @property
-    def advice(self) -> str:
-        """What to do about dates without a batch; empty where there are none."""
-        if self.is_whole:
-            return ""
-        return (
-            "Retry this run, or start it again with existing: skip, once the reason is mended; "
-            "what is published is not repeated."
-        )
 
 
 def _why(dates: list[DateDone]) -> str:

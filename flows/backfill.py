@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-from prefect import State, flow
+from prefect import flow
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
 
-from data_contracts.backfilled import Backfilled, Existing, Model
-from data_contracts.errors import SpecError
-from data_contracts.spec import load_spec
+from data_contracts.backfilled import Backfilled, Existing, Model, UnfinishedError
+from data_contracts.errors import NightcastError
 from flows.dates import STOPPED, How, run_dates
-from tasks.backfill_plan import MIDNIGHT, Wish, plan_dates
+from flows.endings import ends_in_a_sentence
+from tasks.backfill_plan import Wish, plan_dates
 from tasks.backfill_progress import Course
 from tasks.backfill_runs import cancel_dates, own_run
 from tasks.progress import stage
+from tasks.stores.specs import read_spec
 
 
 def _name() -> str:
     """Name of the run in the UI, such as `nyc-departures 2013-09-17 to 2013-10-16 (now)`."""
     asked = flow_run.parameters
     try:
-        name = load_spec(asked["spec"]).name
-    except SpecError:  # the flow itself says what is wrong
+        name = read_spec(asked["spec"]).name
+    except NightcastError:  # the flow itself says what is wrong
         name = Path(asked["spec"]).stem
     return f"{name} {asked['start']} to {asked['end']} ({asked.get('model', 'then')})"
 
@@ -43,32 +43,33 @@ def _stop_dates(flow: Any, flow_run: Any, state: Any) -> None:
     on_cancellation=[_stop_dates],
     on_crashed=[_stop_dates],
 )
+@ends_in_a_sentence
 def backfill(
     spec: str,
     *,
     start: date,
     end: date,
     every: int = 1,
-    at: str = MIDNIGHT,
+    at: str = "",
     model: Model = "then",
     existing: Existing = "skip",
     at_once: int = 2,
     on_error: Literal["continue", "stop"] = "continue",
     dry_run: bool = False,
     resume: str = "",
-) -> State[Backfilled]:
+) -> Backfilled:
     """Publish the forecasts of past dates as they would have been; nobody is put into service.
 
     Each date is a run of its own and sees only what was known then. Retry a backfill that was
     stopped, or start it again: what it has published is not repeated.
 
     Args:
-        spec: Path of the spec, a YAML file.
+        spec: Path or URI of the spec, a YAML file.
         start: First date, in the time zone of the spec.
         end: Last date, included.
         every: Days from one date to the next.
-        at: Time of day to pretend to live at, such as 02:30; to meet the batches of the nights it
-            has to be theirs.
+        at: Time of day to pretend to live at, such as 02:30; if empty, that of the nights where
+            they have a schedule, or else midnight.
         model: then takes the champion of each date; now takes the one of today, which may have
             learned from what came; retrain trains as of each date and asks the gate.
         existing: skip leaves batches alone that are there, whoever made them; replace makes them
@@ -81,22 +82,16 @@ def backfill(
     Raises:
         SpecError: If the spec or a field is wrong; nothing is written then.
         RefusedError: If the source cannot be read; nothing is written then.
+        UnfinishedError: If a date has no batch in the end.
     """
     wish = Wish(start, end, every, at, model, existing, at_once)
     plan = plan_dates(spec, wish, resume or str(own_run() or uuid4()))
     if dry_run:
         Course(plan).show_dates()
-        return Completed(message=plan.sentence, data=plan)
+        return plan
     with stage(f"backfill {len(plan.dates)} dates") as step:
         course = Course(plan, step)
-        cancelled = run_dates(course, How(spec, existing, at_once, on_error == "stop"))
-    return _conclusion(course.done, cancelled=cancelled)
-
-
-def _conclusion(done: Backfilled, *, cancelled: bool) -> State[Backfilled]:
-    """The state that the run ends in, with one sentence for whoever looks."""
-    if cancelled:
-        return Cancelled(message=done.sentence, data=done)
-    if done.is_whole:
-        return Completed(message=done.sentence, data=done)
-    return Failed(message=f"{done.sentence} {done.advice}", data=done)
+        run_dates(course, How(spec, existing, at_once, on_error == "stop"))
+    if not course.done.is_whole:
+        raise UnfinishedError(course.done)
+    return course.done

@@ -11,10 +11,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data_contracts.backfilled import Existing, Model
-from data_contracts.errors import SpecError
+from data_contracts.errors import NightcastError
 from data_contracts.moments import in_utc
 from data_contracts.night import Night
-from data_contracts.spec import load_spec
+from flows.endings import ends_in_a_sentence
 from tasks.attention import look
 from tasks.backfill import (
     BY_GATE,
@@ -26,9 +26,9 @@ from tasks.backfill import (
     look_at,
     no_training,
     origins_to_judge,
+    refuse_done,
     retraining,
     stand_in,
-    why_done,
 )
 from tasks.baselines import baseline_tonight
 from tasks.contenders import SUBSTITUTE
@@ -36,10 +36,10 @@ from tasks.evaluate import as_published, evaluate_contenders, past_of
 from tasks.extract import extract
 from tasks.forecast import forecast, reference_batch
 from tasks.outcome import Outcome
-from tasks.progress import log
 from tasks.publish import publish
 from tasks.report import refusals_on_record, report, report_refusal
 from tasks.snapshot import snapshot
+from tasks.stores.specs import read_spec
 from tasks.totals import add_up
 from tasks.train import train_challengers
 from tasks.validate import set_aside, validate_input, validate_output
@@ -49,47 +49,44 @@ def _name() -> str:
     """Name of the run in the UI, such as `nyc-departures backfill of 2013-10-16 04:00 UTC`."""
     path, as_of = flow_run.parameters["spec"], flow_run.parameters["as_of"]
     try:
-        spec = load_spec(path)
-    except SpecError:  # the flow itself says what is wrong
+        spec = read_spec(path)
+    except NightcastError:  # the flow itself says what is wrong
         return Path(path).stem
     moment = in_utc(as_of, spec.grid.timezone)
     return f"{spec.name} backfill of {moment:%Y-%m-%d %H:%M} UTC"
 
 
 @flow(name="backfill-date", flow_run_name=_name)
+@ends_in_a_sentence
 def backfill_date(
     spec: str,
     as_of: datetime,
     model: Model = "then",
     existing: Existing = "skip",
     backfill: str = "",
-) -> Night | None:
+) -> Night:
     """Publish the batch of one past date as it would have been, and move nothing.
 
     Nothing that became known later is read, and whoever is in service stays there. Run it again and
     the date is as it was.
 
     Args:
-        spec: Path of the spec, a YAML file.
+        spec: Path or URI of the spec, a YAML file.
         as_of: The instant to pretend to live in; in the spec's time zone unless it has an offset.
         model: Whose forecasts: of the champion then, of the champion now, or of a model that is
             trained as of this date and has to pass the gate.
         existing: Skip the date if it has a batch, or replace that.
         backfill: Id of the backfill that it belongs to; leave it empty for a date alone.
 
-    Returns:
-        The record of the date; None if there was nothing to do.
-
     Raises:
         SpecError: If the spec or `as_of` is wrong.
+        OvertakenError: If the date has a batch, and nothing is left to do.
         RefusedError: If the source cannot be read; nothing is published then.
         ContractError: If the input or every batch breaks its contract; nothing is published then.
         ConflictError: If another run has published this date meanwhile.
     """
     tonight = begin_date(spec, as_of, Asked(model, existing, backfill))
-    if done := why_done(tonight):
-        log().info(done)
-        return None
+    refuse_done(tonight)
 
     with refusals_on_record(tonight):
         known = extract(tonight)

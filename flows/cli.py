@@ -181,7 +181,9 @@ def backfill(
     at: Annotated[
         str | None,
         typer.Option(
-            "--at", metavar="HH:MM", help="The time of day to live at; that of --start by default."
+            "--at",
+            metavar="HH:MM",
+            help="The time of day to live at; that of --start, or of the nights, by default.",
         ),
     ] = None,
     model: Annotated[

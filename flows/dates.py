@@ -32,13 +32,10 @@ class How(NamedTuple):
     until_error: bool
 
 
-def run_dates(course: Course, how: How) -> bool:
+def run_dates(course: Course, how: How) -> None:
     """Do every date that is still to do; each is a run of its own.
 
     However this ends, no run is left executing, and every date is accounted for.
-
-    Returns:
-        Whether somebody has cancelled the backfill.
     """
     parent = own_run()
     dates = _Dates(course, how, DateRuns(backfill_date, parent))
@@ -46,12 +43,11 @@ def run_dates(course: Course, how: How) -> bool:
         with open_lanes(how.at_once) as lanes:
             while dates.go_on(lanes):
                 if parent in dates.cancelled(lanes, {parent} if parent else set()):
-                    return True
+                    break
     finally:
         dates.give_up()
         course.stop(STOPPED)
         course.show_dates()
-    return False
 
 
 class _Dates:

@@ -210,6 +210,7 @@ def _execute(run: UUID) -> Ended:
     from prefect.flow_engine import run_flow
 
     from flows.backfill_date import backfill_date
+    from flows.endings import SKIPPED
 
     LEDGER.set(None)
     REPORTER.set(None)  # the steps of a date are for the log of its run
@@ -217,8 +218,8 @@ def _execute(run: UUID) -> Ended:
         known = client.read_flow_run(run)
     state: Any = run_flow(backfill_date, flow_run=known, return_type="state")
     found = state.result(raise_on_failure=False)
+    if state.name == SKIPPED or isinstance(found, ConflictError):  # somebody has published it
+        return Ended(run, "skipped", str(found or state.message))
     if state.is_completed():
-        return Ended(run, "published") if found else Ended(run, "skipped", "It has a batch by now.")
-    if isinstance(found, ConflictError):
-        return Ended(run, "skipped", str(found))
+        return Ended(run, "published")
     return Ended(run, "refused" if isinstance(found, RefusedError) else "failed", str(found))

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.backfilled import Existing, Model, run_of
-from data_contracts.errors import SpecError
+from data_contracts.errors import OvertakenError, SpecError
 from data_contracts.night import Decision
 from data_contracts.verdicts import Verdict
 from models.gate.schedule import Due
@@ -70,15 +70,18 @@ def begin_date(spec_path: str, as_of: datetime, asked: Asked) -> Tonight:
     )
 
 
-def why_done(tonight: Tonight) -> str:
-    """Why nothing is to be published for a date, one sentence; empty where something is."""
+def refuse_done(tonight: Tonight) -> None:
+    """Stop where nothing is to be published.
+
+    Raises:
+        OvertakenError: If this backfill has published the date, or a batch is there that stays.
+    """
     published = {each.cutoff: each.run_id for each in published_batches(tonight.warehouse)}
-    by = published.get(tonight.cutoff, "")
+    by = published.get(tonight.cutoff)
     if by == tonight.run_id:
-        return "This backfill has published the date already."
-    if by and tonight.yields:
-        return f"The batch of the run {by} is there, and batches that exist are skipped."
-    return ""
+        raise OvertakenError("This backfill has published the date already.")
+    if by is not None and tonight.yields:
+        raise OvertakenError(f"The run {by} has published the date, and what exists is skipped.")
 
 
 @task(name="load model", task_run_name="load model", cache_policy=NO_CACHE)

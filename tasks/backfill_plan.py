@@ -15,9 +15,10 @@ from data_contracts.moments import EARLIEST, LATEST, in_utc
 from data_contracts.spec import Spec
 from tasks.stores.accuracy import published_batches
 from tasks.stores.observations import read_observations
+from tasks.stores.specs import read_spec
 from tasks.tonight import Tonight, rehearse
 
-MIDNIGHT = "00:00"
+MIDNIGHT = time()
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Wish:
     Attributes:
         start, end: First and last date, both included, in the time zone of the spec.
         every: Days from one date to the next.
-        at: Time of day of every date, such as `02:30`, in the time zone of the spec.
+        at: Time of day of every date, such as `02:30`, in the time zone of the spec; empty takes
+            that of the nights where they have a schedule, or else midnight.
         model: Whose forecasts.
         existing: What becomes of batches that are there.
         at_once: How many dates at a time.
@@ -36,7 +38,7 @@ class Wish:
     start: date
     end: date
     every: int = 1
-    at: str = MIDNIGHT
+    at: str = ""
     model: Model = "then"
     existing: Existing = "skip"
     at_once: int = 1
@@ -55,8 +57,8 @@ def plan_dates(spec_path: str, wish: Wish, backfill: str) -> Backfilled:
         RefusedError: If the source cannot be read.
         StorageError: If the table of forecasts cannot be read.
     """
-    moment = _time_of(wish.at)
     _refuse_numbers(wish)
+    moment = _time_of(wish.at) if wish.at else _time_of_nights(read_spec(spec_path))
     first = rehearse(spec_path, datetime.combine(wish.start, moment))
     spec = first.spec
     _refuse_future(spec, wish.end, moment, first.issued_at)
@@ -84,6 +86,14 @@ def _time_of(text: str) -> time:
         return datetime.strptime(text, "%H:%M").time()
     except ValueError:
         raise SpecError(f"at: expected a time of day such as 02:30, got {text!r}.") from None
+
+
+def _time_of_nights(spec: Spec) -> time:
+    """When the nights run, where that is one time a day."""
+    minute, hour, *_ = spec.schedule.cron.split()
+    if spec.schedule.active and minute.isdigit() and hour.isdigit():
+        return time(int(hour), int(minute))
+    return MIDNIGHT
 
 
 def _refuse_numbers(wish: Wish) -> None:

@@ -90,7 +90,7 @@ class Course:
             lambda: create_table_artifact(
                 key=key(done.name, kind="backfill-dates"),
                 table=[_row(each) for each in done.dates],
-                description=done.sentence,
+                description=done.headline,
             )
         )
 

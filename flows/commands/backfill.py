@@ -3,14 +3,13 @@
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
-import typer
 from rich.table import Table
 
-from data_contracts.backfilled import Backfilled, DateDone, Existing, Model
-from data_contracts.errors import NightcastError, RefusedError, SpecError
+from data_contracts.backfilled import Backfilled, DateDone, Existing, Model, UnfinishedError
+from data_contracts.errors import SpecError
 from data_contracts.moments import parse_moment
 from data_contracts.spec import Spec, load_spec
 from flows.console import ERR, OUT, print_json, shown
@@ -25,7 +24,7 @@ class Wanted(NamedTuple):
     Attributes:
         start, end: As typed.
         every: Such as `1D` or `7D`.
-        at: Time of day; None takes that of `start`.
+        at: Time of day; None takes that of `start`, or that of the nights.
         model: Whose forecasts.
         existing: What becomes of batches that are there.
         at_once: How many dates at a time.
@@ -50,7 +49,7 @@ def run_backfill(spec_path: Path, wanted: Wanted, *, as_json: bool, verbose: boo
     """Run the backfill here, show how it goes on, and print what became of every date.
 
     Raises:
-        typer.Exit: With the exit status of the worst date.
+        UnfinishedError: If a date has no batch in the end.
     """
     spec = load_spec(spec_path)
     start, end = (_local(spec, text, f"--{name}") for name, text in _bounds(wanted))
@@ -59,33 +58,31 @@ def run_backfill(spec_path: Path, wanted: Wanted, *, as_json: bool, verbose: boo
         from flows.backfill import backfill
 
         try:
-            state = backfill(
+            found = backfill(
                 str(spec_path),
                 start=start.date(),
                 end=end.date(),
                 every=every,
-                at=wanted.at or f"{start:%H:%M}",
+                at=wanted.at or _time_in(wanted.start, start),
                 model=wanted.model,
                 existing=wanted.existing,
                 at_once=wanted.at_once,
                 on_error="stop" if wanted.stop else "continue",
                 dry_run=wanted.dry_run,
                 resume=name,
-                return_state=True,
             )
+        except UnfinishedError as error:
+            _show(error.done, as_json=as_json)
+            raise
         except KeyboardInterrupt:
             ERR.print(f"To go on: the same command with --resume {name}", soft_wrap=True)
             raise
-    result: Any = state.result(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        raise result
-    found: Backfilled = result
-    if as_json:
-        print_json({"message": state.message, **found.model_dump(mode="json")})
-    else:
-        _print(found, str(state.message))
-    if not found.is_whole:
-        raise typer.Exit(_exit_status(found))
+    _show(found, as_json=as_json)
+
+
+def _time_in(text: str, moment: datetime) -> str:
+    """The time of day of a moment that was typed with one, empty of a mere date."""
+    return f"{moment:%H:%M}" if len(text) > len("2013-10-16") else ""
 
 
 def _bounds(wanted: Wanted) -> tuple[tuple[str, str], ...]:
@@ -109,19 +106,18 @@ def _days(text: str) -> int:
     return int(match[1])
 
 
-def _print(found: Backfilled, message: str) -> None:
+def _show(found: Backfilled, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"headline": found.headline, **found.model_dump(mode="json")})
+        return
     table = Table("date", "cutoff", "state", "reason")
     for each in found.dates:
         table.add_row(*_cells(each), style=TONES.get(each.state, "red"))
     OUT.print(table)
-    OUT.print(f"[bold]{shown(message)}[/]", soft_wrap=True)
+    if found.is_whole:
+        OUT.print(f"[bold]{shown(found.headline)}[/]", soft_wrap=True)
 
 
 def _cells(each: DateDone) -> tuple[str, ...]:
     cutoff = f"{each.cutoff:%Y-%m-%d %H:%M} UTC"
     return each.day.isoformat(), cutoff, each.state, shown(each.reason)
-
-
-def _exit_status(found: Backfilled) -> int:
-    broken = found.of("failed") or found.of("stopped")
-    return NightcastError.exit_status if broken else RefusedError.exit_status
