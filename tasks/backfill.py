@@ -230,10 +230,9 @@ def _version(before: Service) -> str | None:
 
 def _hindsight(tonight: Tonight, champion: Contender) -> str:
     """Of a model that may know what came, that it may; empty of one that cannot."""
-    learned = champion.forecaster.trained_until
-    if learned is None or learned <= tonight.grid.slot(tonight.cutoff):
+    if champion.record is None or champion.record.train_cutoff <= tonight.cutoff:
         return ""
     return (
-        f" It has learned from days up to {tonight.grid.timestamp(learned):%Y-%m-%d}, after this "
+        f" It has learned from days up to {champion.record.train_cutoff:%Y-%m-%d}, after this "
         "cutoff, and may know what came: how good it is here is no evidence."
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,3 +130,13 @@ def test_what_an_earlier_run_of_this_night_made_is_judged_and_no_reason_against_
     assert names(waiting) == [now], "the newest of the network"
     assert made_before(tonight, waiting) == ()
     assert made_before(tonight, opened(tonight, before)) == (before,)
+
+
+def test_what_a_backfill_trained_waits_for_no_verdict(tonight_of, yesterday, store, origins):
+    version = store(yesterday)
+    assert names(waiting_challengers(tonight_of(), NOBODY, origins)) == [version]
+
+    decide(replace(yesterday, run_id="backfill-retrain-0e3a"), version)
+
+    assert waiting_challengers(tonight_of(), NOBODY, origins) == []
+    assert waiting_challengers(yesterday, NOBODY, origins) == []

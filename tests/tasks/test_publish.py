@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from data_contracts.errors import ContractError, RefusedError
+from data_contracts.errors import ConflictError, ContractError, RefusedError
 from data_contracts.spec import parse_spec
 from tasks.publish import publish
 from tasks.stores.accuracy import kept_baselines, read_baselines
@@ -107,3 +107,24 @@ def test_a_batch_without_totals_takes_those_before_it_away(tmp_path):
     publish.fn(tonight, batch(NIGHT, 1.0), batch(NIGHT, 3.0), totals(NIGHT, 1.0))
     publish.fn(replace(tonight, run_id="b", token=2), batch(NIGHT, 2.0), batch(NIGHT, 3.0))
     assert not (tonight.warehouse.exports / "latest_totals.parquet").exists()
+
+
+@pytest.mark.parametrize("token", [1, 2**40], ids=["as old", "newer"])
+def test_who_yields_leaves_the_batch_of_another_run_alone(tmp_path, token):
+    one = replace(night(tmp_path, NIGHT), token=2**20)
+    yielding = replace(one, run_id="b", token=token, yields=True)
+    publish.fn(one, batch(NIGHT, 1.0), batch(NIGHT, 0.0))
+
+    with pytest.raises(ConflictError):
+        publish.fn(yielding, batch(NIGHT, 2.0), batch(NIGHT, 0.0))
+
+    assert read_batch(one.warehouse)["mean"].to_pylist() == [1.0]
+
+
+def test_who_yields_may_publish_again_what_it_published(tmp_path):
+    yielding = replace(night(tmp_path, NIGHT), yields=True)
+
+    for value in (1.0, 2.0):
+        publish.fn(yielding, batch(NIGHT, value), batch(NIGHT, 0.0))
+
+    assert read_batch(yielding.warehouse)["mean"].to_pylist() == [2.0]

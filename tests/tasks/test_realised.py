@@ -124,3 +124,25 @@ def test_a_night_of_the_baseline_has_no_version_and_no_fault(nights):
 
     assert (told.model_version, told.fault) == ("", "")
     assert np.isfinite(told.mase)
+
+
+def test_nights_that_were_backfilled_alarm_nobody(nights):
+    place = nights()
+    for day in range(8):
+        made = f"backfill-then-{day}" if day > 5 else f"night {day}"
+        place.publish(day, q50=BAD if day > 5 else 20.0, run_id=made)
+    place.score()
+
+    assert bad_nights(place.warehouse, place.spec, place.tonight().cutoff) == ()
+    assert len(published_batches(place.warehouse)) == 8
+
+
+def test_what_was_backfilled_with_the_model_of_today_is_no_evidence(nights):
+    place = nights()
+    for day in range(4):
+        place.publish(day, run_id=f"backfill-now-{day}" if day > 1 else f"backfill-then-{day}")
+    place.score()
+
+    rows = recent_rows(place.warehouse)
+
+    assert rows.cutoffs == [place.cutoff(0), place.cutoff(1)]
