@@ -23,6 +23,7 @@ from tasks.calibrate import Adjustment, adjust, calibrated, past_forecasts
 from tasks.contenders import CHALLENGER, Contender
 from tasks.progress import Step, stage
 from tasks.reconcile import reconciled
+from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.records import record_evaluations
 from tasks.tonight import Tonight
 
@@ -94,7 +95,14 @@ def rolling_origins(tonight: Tonight, panel: Panel, *, origins: int, every: int 
     return slots
 
 
-@task(name="evaluate", task_run_name="evaluate", cache_policy=NO_CACHE)
+@task(
+    name="evaluate",
+    task_run_name="evaluate",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def evaluate_contenders(
     tonight: Tonight, panel: Panel, contenders: list[Contender], origins: Ints
 ) -> list[Entry]:

@@ -25,7 +25,14 @@ from tasks.tonight import Tonight
 NOT_THE_MODELS_FAULT = {"few_substituted"}
 
 
-@task(name="load champion", task_run_name="load champion", cache_policy=NO_CACHE)
+@task(
+    name="load champion",
+    task_run_name="load champion",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def load_champion(tonight: Tonight, *, may_move: bool = True) -> Service:
     """Find the version that was in service at the cutoff, read it from disk, and try its probe.
 
@@ -102,7 +109,14 @@ def judge_by_gate(
     return contender, _decision(verdict, contender, before, judged=_judged(verdict, entries))
 
 
-@task(name="fall back", task_run_name="fall back", cache_policy=NO_CACHE)
+@task(
+    name="fall back",
+    task_run_name="fall back",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def fall_back(tonight: Tonight, decision: Decision, output: Verdict) -> tuple[Contender, Decision]:
     """Say who publishes in the place of a model whose batch breaks its contract.
 

@@ -36,6 +36,7 @@ from models.panel import Bools, Floats, Ints, Panel
 from models.scores import Doubles
 from models.windows import observed_at
 from tasks.progress import Step, stage
+from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import (
     Batch,
     kept_baselines,
@@ -126,7 +127,14 @@ class Actuals:
         return scales
 
 
-@task(name="score", task_run_name="score", cache_policy=NO_CACHE)
+@task(
+    name="score",
+    task_run_name="score",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def score_batches(tonight: Tonight, panel: Panel, *, since: datetime | None = None) -> Done:
     """Bring `accuracy.delta` up to what is known now.
 

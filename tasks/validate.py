@@ -16,6 +16,7 @@ from models.panel import Panel
 from models.standstill import least_share_away
 from tasks.forecast import served_series
 from tasks.progress import stage
+from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.observations import Extraction
 from tasks.stores.records import record_quarantine
 from tasks.stores.runs import write_validation
@@ -23,12 +24,18 @@ from tasks.tonight import Tonight
 
 
 @task(
-    name="validate input", task_run_name="validate input", cache_policy=NO_CACHE
-)  # no retries: bad data does not mend itself
+    name="validate input",
+    task_run_name="validate input",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
     """Judge the observations, and keep the verdict and what it sets aside.
 
-    It raises nothing: whether a broken contract stops the night is the caller's to say.
+    It raises nothing: whether a broken contract stops the night is the caller's to say. So what is
+    tried again is the writing, never the judgement.
     """
     with stage("validate input"):
         verdict = known.judged(tonight.spec)
@@ -44,8 +51,13 @@ def validate_input(tonight: Tonight, known: Extraction) -> Verdict:
 
 
 @task(
-    name="validate output", task_run_name="validate output", cache_policy=NO_CACHE
-)  # no retries, for the same reason
+    name="validate output",
+    task_run_name="validate output",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def validate_output(
     tonight: Tonight, batch: pd.DataFrame, known: Extraction, contract: Verdict
 ) -> Verdict:
