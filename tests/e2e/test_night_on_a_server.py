@@ -31,11 +31,11 @@ def place(tmp_path_factory):
     pd.concat(frames).to_parquet(place / "in.parquet", index=False)
     fields = {
         "name": "waves",
-        "source": {"uri": "in.parquet"},
+        "source": {"uri": str(place / "in.parquet")},
         "calendar": {"frequency": "h"},
         "horizon": 6,
         "training": {"when": "never"},
-        "warehouse": "warehouse",
+        "warehouse": str(place / "warehouse"),
     }
     (place / "spec.yaml").write_text(yaml.safe_dump(fields))
     return place
@@ -67,7 +67,7 @@ def client(environment):
 
 
 @pytest.fixture(scope="module")
-def deployment(client, worker):
+def deployment(client, worker, place):
     """A deployment of the night with a schedule that never comes by itself."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
@@ -80,7 +80,7 @@ def deployment(client, worker):
         client.create_flow(nightly),
         "waves",
         schedules=[DeploymentScheduleCreate(schedule=leap_day, active=True)],
-        parameters={"spec": "spec.yaml"},
+        parameters={"spec": str(place / "spec.yaml")},
         entrypoint="flows.nightly.nightly",
         work_pool_name="cpu",
     )
