@@ -144,3 +144,9 @@ def test_a_refused_night_tells_of_the_contract_first(refused_page):
 
     assert "## Contract" in text
     assert "## Decision" not in text
+
+
+def test_the_whole_page_is_named_where_it_lies(make_page):
+    text = markdown(make_page(), file="/srv/warehouse/nyc/runs/20131016T0300/report.html")
+
+    assert "is the file `/srv/warehouse/nyc/runs/20131016T0300/report.html`." in text
