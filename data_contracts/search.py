@@ -64,6 +64,9 @@ class Space:
     def changes(self, values: Values) -> Values:
         """Those of some values that are not what the spec has now."""
         now = self.as_it_is
+        if PATCH in values and self.spec.training.patch_length is None:
+            # Without a word on it, the patch follows the context.
+            now[PATCH] = self.settled({**values, PATCH: None})[PATCH]
         return {key: value for key, value in values.items() if value != now[key]}
 
     def with_values(self, values: Values) -> Spec:

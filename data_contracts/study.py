@@ -73,6 +73,7 @@ class Tuned(Record):
         changes: What the best sets that the spec does not, by the path of the key.
         written: Files of the new spec; none where nothing is better than the spec as it is.
         comments_lost: Whether its comments could not be kept.
+        next_command: What lets the new spec go through the gate; empty without one.
         stopped: Why no further trial was begun, one sentence.
         report: Path of the page.
     """
@@ -95,6 +96,7 @@ class Tuned(Record):
     changes: dict[str, Any] = Field(default_factory=dict)
     written: tuple[str, ...] = ()
     comments_lost: bool = False
+    next_command: str = ""
     stopped: str = ""
     report: str = ""
 
@@ -140,6 +142,6 @@ class Tuned(Record):
             )
         return (
             f"Trial {self.best} of {self.tried} is the best: WQL {self.winner.wql:.4f} against "
-            f"{before:.4f} of the spec as it is, {100 * self.gain:.1f} % less, mean of "
+            f"{before:.4f} of the spec as it is, {100 * self.gain:.1f}% less, mean of "
             f"{len(self.folds)} folds."
         )

@@ -52,6 +52,7 @@ class Search:
         space: What may be tried.
         budget: What may be spent.
         target: Where the new spec goes.
+        asked_as_of: Whether the instant was asked for.
     """
 
     tonight: Tonight
@@ -59,6 +60,7 @@ class Search:
     space: Space
     budget: Budget
     target: Target
+    asked_as_of: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +146,7 @@ def begin_tuning(
             cutoff = tonight.grid.timestamp(tonight.grid.last_complete_slot(begun.as_of))
             tonight = replace(tonight, as_of=begun.as_of, cutoff=cutoff)
             log().info("Going on with %s, as of %s.", begun.folder, begun.as_of)
-    return Search(tonight, spec_path, space, budget, target)
+    return Search(tonight, spec_path, space, budget, target, asked_as_of=as_of is not None)
 
 
 def choose_folds(tonight: Tonight, panel: Panel) -> list[Fold]:

@@ -117,8 +117,18 @@ def _with_new_spec(work: Work, tuned: Tuned) -> Tuned:
         load_spec(path)  # what is written can be read
     share_file(search.tonight.warehouse, folder / NEW_SPEC)
     return tuned.model_copy(
-        update={"written": tuple(map(str, written)), "comments_lost": new.comments_lost}
+        update={
+            "written": tuple(map(str, written)),
+            "comments_lost": new.comments_lost,
+            "next_command": _next_command(search, written[-1]),
+        }
     )
+
+
+def _next_command(search: Search, path: Path) -> str:
+    """The night that trains the new spec and judges it, at the instant that was asked for."""
+    asked = f" --as-of {search.tonight.as_of:%Y-%m-%dT%H:%MZ}" if search.asked_as_of else ""
+    return f"nightcast run {path} --train always{asked}"
 
 
 def _new_text(search: Search, changes: Values) -> NewText:

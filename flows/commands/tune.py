@@ -11,7 +11,7 @@ from data_contracts.study import Trial, Tuned
 from flows.console import ERR, OUT, print_json, shown
 from flows.session import session
 from tasks.reporting.formats import count, duration, number, percent
-from tasks.reporting.study import changes, next_command, said
+from tasks.reporting.study import changes, said
 from tasks.search import Target, budget_of, check_target
 
 SHOWN = 10  # trials, the best first
@@ -77,7 +77,7 @@ def _print(tuned: Tuned) -> None:
             "Nothing is in service yet; its first night trains it and lets the gate judge it:",
             soft_wrap=True,
         )
-        OUT.print(f"Next       {next_command(tuned)}", soft_wrap=True, highlight=False)
+        OUT.print(f"Next       {tuned.next_command}", soft_wrap=True, highlight=False)
 
 
 def _trials(tuned: Tuned) -> Table:

@@ -1,5 +1,6 @@
 """The page of a search: one HTML file, and the same in short as Markdown."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -31,7 +32,7 @@ class FoldRow(NamedTuple):
         learns, judged: Spans of time in words.
         before, after: WQL.
         change: Share of the loss that came or went.
-        before_at, after_at: Where they lie between 0 and the largest, in percent.
+        before_at, after_at: Where they lie between the least of all and the largest, in percent.
     """
 
     number: int
@@ -104,29 +105,28 @@ def todo(tuned: Tuned) -> str:
         return "Nothing to do: the spec stays as it is."
     return (
         "Nothing is in service yet: the first night of the new spec trains it and lets the gate "
-        f"judge it. {next_command(tuned)}"
+        f"judge it. {tuned.next_command}"
     )
-
-
-def next_command(tuned: Tuned) -> str:
-    """The command that lets the new spec go through the gate; empty without one."""
-    return f"nightcast run {tuned.written[-1]} --train always" if tuned.written else ""
 
 
 def fold_rows(tuned: Tuned, timezone: str) -> list[FoldRow]:
     """Every fold with the losses of the spec as it is and of the best."""
     before, after = tuned.as_it_is.losses, tuned.winner.losses
-    widest = max((*before, *after), default=0.0) or 1.0
+    least, span = min(*before, *after), max(*before, *after) - min(*before, *after)
+
+    def place(loss: float) -> float:
+        return 4 + 92 * (loss - least) / span if span else 50.0
+
     return [
         FoldRow(
             number=at + 1,
-            learns=f"until {local_day(fold.learns_until, timezone)}",
-            judged=f"{local_day(fold.first_origin, timezone)} to {local_day(fold.ends, timezone)}",
+            learns=f"until {_day(fold.learns_until, timezone)}",
+            judged=f"{_day(fold.first_origin, timezone)} to {_day(fold.ends, timezone)}",
             before=before[at],
             after=after[at],
             change=after[at] / before[at] - 1 if before[at] else 0.0,
-            before_at=100 * before[at] / widest,
-            after_at=100 * after[at] / widest,
+            before_at=place(before[at]),
+            after_at=place(after[at]),
         )
         for at, fold in enumerate(tuned.folds)
     ]
@@ -162,7 +162,6 @@ def _view(tuned: Tuned, timezone: str) -> dict[str, Any]:
         "cutoff": local_time(tuned.cutoff, timezone),
         "timezone": timezone,
         "changes": changes(tuned),
-        "next_command": next_command(tuned),
         "outcomes": ", ".join(told),
         "seconds": sum(trial.seconds for trial in tuned.trials),
         "history": Markup(history_svg(tuned.trials)),
@@ -172,11 +171,16 @@ def _view(tuned: Tuned, timezone: str) -> dict[str, Any]:
         ],
         "folds": fold_rows(tuned, timezone),
         "gain": percent(-tuned.gain, signed=True),
-        "judged_until": local_day(tuned.folds[-1].ends, timezone),
+        "judged_until": _day(tuned.folds[-1].ends, timezone),
         "keys": list(tuned.as_it_is.values),
         "rows": trial_rows(tuned),
         "num_hidden": max(0, len(tuned.trials) - MAX_TRIALS),
     }
+
+
+def _day(instant: datetime, timezone: str) -> str:
+    """The day of an instant in a zone, without the weekday."""
+    return local_day(instant, timezone).partition(" ")[2]
 
 
 def _told(trial: Trial) -> str:

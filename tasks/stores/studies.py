@@ -356,7 +356,7 @@ class Claim:
         self._handle.set_user_attr(CANDIDATE, candidate)
         self._handle.set_user_attr(SECONDS, self._seconds)
         self._handle.report(float(np.mean(losses)), len(losses) - 1)
-        return not self.trial.as_it_is and self._handle.should_prune()
+        return not self.trial.as_it_is and bool(self._handle.should_prune())
 
     def close(self, outcome: Outcome, why: str = "", *, wql: float | None = None) -> None:
         """Say how it ended.
