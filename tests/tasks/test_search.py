@@ -19,6 +19,7 @@ from tasks.search import (
 from tasks.stores.studies import Budget
 from tasks.stores.study_files import NEW_SPEC, RESULT
 
+NOWHERE = Target()
 FIELDS = {
     "name": "walks",
     "source": {"uri": "observations.parquet"},
@@ -29,7 +30,7 @@ FIELDS = {
 
 @pytest.fixture
 def begin(tmp_path):
-    def build(ranges=None, as_of=None, trials=None, minutes=None, target=Target()):
+    def build(ranges=None, as_of=None, trials=None, minutes=None, target=NOWHERE):
         path = tmp_path / "spec.yaml"
         warehouse = str(tmp_path / "warehouse")
         tuning = {"ranges": ranges or {}}
@@ -43,7 +44,7 @@ def begin(tmp_path):
 def open_of(tonight_of, walks, tmp_path):
     """Opens the study of a spec of the random walks."""
 
-    def build(ranges, *, target=Target(), **fields):
+    def build(ranges, *, target=NOWHERE, **fields):
         tonight = tonight_of(tuning={"ranges": ranges}, **fields)
         search = Search(tonight, "spec.yaml", Space.of(tonight.spec), Budget(trials=2), target)
         folds = choose_folds(tonight, walks)

@@ -14,6 +14,7 @@ from tasks.trials import try_out
 
 pytestmark = pytest.mark.train
 
+TWO = Budget(trials=2)
 TINY = {
     "candidates": ["multihead_lstm"],
     "training": {"context_length": 48, "members": 1, "max_epochs": 1, "minutes": 1000},
@@ -23,7 +24,7 @@ TINY = {
 
 @pytest.fixture
 def work_of(tonight_of, walks, tmp_path):
-    def build(budget=Budget(trials=2), panel=walks) -> Work:
+    def build(budget=TWO, panel=walks) -> Work:
         tonight = tonight_of(**TINY)
         search = Search(tonight, "spec.yaml", Space.of(tonight.spec), budget, Target())
         folds = choose_folds(tonight, panel)

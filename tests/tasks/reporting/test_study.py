@@ -1,14 +1,14 @@
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
-import pandas as pd
 import pytest
 
 from data_contracts.study import FoldSpan, Trial, Tuned
 from tasks.reporting.study import MAX_TRIALS, markdown, render_study
 
-CUTOFF = pd.Timestamp("2013-12-11T04:00Z")
-DAY = pd.Timedelta("1D")
+CUTOFF = datetime(2013, 12, 11, 4, tzinfo=UTC)
+DAY = timedelta(days=1)
 HOSTILE = "<script>alert('x')</script>&\"|`$_{{ 7 * 7 }}"
 NOW = {"training.context_length": 336, "candidates": ("tcn", "transformer")}
 

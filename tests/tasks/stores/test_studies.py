@@ -14,6 +14,7 @@ from tasks.stores.locks import FileLock
 from tasks.stores.studies import Budget, Study
 
 RANGES = {"training.context_length": [168, 336, 672], "training.members": {"low": 1, "high": 4}}
+PLENTY = Budget(trials=100)
 NOW = {"training.context_length": 336, "training.members": 3}
 
 
@@ -28,7 +29,7 @@ def fields(ranges):
 
 @pytest.fixture
 def study_of(tmp_path):
-    def build(budget=Budget(trials=100), ranges=RANGES, trouble=lambda values: ""):
+    def build(budget=PLENTY, ranges=RANGES, trouble=lambda values: ""):
         return Study(tmp_path / "study", Space.of(parse_spec(fields(ranges))), budget, trouble)
 
     return build
