@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from prefect import flow
-from prefect.runtime import flow_run
 
-from data_contracts.errors import NightcastError
-from data_contracts.moments import in_utc
+from data_contracts.stored import Stored
+from flows.endings import ends_in_a_sentence
+from flows.names import spec_and_instant
 from tasks.extract import extract
 from tasks.lesson import (
     all_stored,
@@ -23,7 +23,6 @@ from tasks.lesson import (
 )
 from tasks.snapshot import snapshot as keep_snapshot
 from tasks.stores.snapshots import load_panel
-from tasks.stores.specs import read_spec
 from tasks.tonight import Tonight
 from tasks.train import train_candidates
 from tasks.validate import set_aside
@@ -31,24 +30,14 @@ from tasks.validate import set_aside
 HANGS = 2  # times what a night waits, after which a training is given up; it frees its worker
 
 
-def _name() -> str:
-    """Name of the run in the UI, such as `nyc-departures as of 2013-10-16 04:00 UTC`."""
-    path, as_of = flow_run.parameters["spec"], flow_run.parameters.get("as_of")
-    try:
-        spec = read_spec(path)
-    except NightcastError:  # the flow itself says what is wrong
-        return Path(path).stem
-    moment = in_utc(as_of or flow_run.scheduled_start_time, spec.grid.timezone)
-    return f"{spec.name} as of {moment:%Y-%m-%d %H:%M} UTC"
-
-
-@flow(name="training", flow_run_name=_name)
+@flow(name="training", flow_run_name=spec_and_instant)
+@ends_in_a_sentence
 def training(
     spec: str,
     as_of: datetime | None = None,
     snapshot: str | None = None,
     train_until: datetime | None = None,
-) -> dict[str, str]:
+) -> Stored:
     """Train the candidates of a spec and store them, for the next night to judge.
 
     The spec is enough: then they learn from what is known now. A version that is stored already is
@@ -62,7 +51,7 @@ def training(
             the next night compares all models.
 
     Returns:
-        The versions that are stored now, by network.
+        The versions that are stored now.
 
     Raises:
         SpecError: If the spec or a parameter is wrong, or the device that it names is not there.

@@ -19,7 +19,15 @@ from tasks.stores.registry import is_stored, versions
 from tasks.stores.snapshots import load_panel
 from tasks.stores.specs import keep_spec
 from tasks.tonight import LOCAL, Tonight
-from tasks.train import WENT_ON, Trained, starts_tonight, told_of, train_challengers, version_of
+from tasks.train import (
+    WENT_ON,
+    Trained,
+    keep_apart,
+    starts_tonight,
+    told_of,
+    train_challengers,
+    version_of,
+)
 
 DEPLOYMENT = "training/train"
 POOL = "gpu"  # the work pool of that deployment
@@ -45,6 +53,8 @@ def train_tonight(tonight: Tonight, due: Due, snapshot: Path, origins: Ints) -> 
 
 def _hand_over(tonight: Tonight, snapshot: Path, *, train_until: int) -> Trained:
     starts = starts_tonight(tonight, load_panel(snapshot), train_until=train_until)
+    if not tonight.may_move:
+        keep_apart(tonight, snapshot, starts, train_until)
     if _is_done(tonight, snapshot, train_until, starts):
         answer = Answer("completed", "")
         where = f"An earlier run of this night had handed it to the work pool {POOL}."

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
 from data_contracts.moments import in_utc
+from data_contracts.stored import Stored
 from data_contracts.verdicts import Verdict
 from models.learning.device import CPU, training_device
 from models.panel import Panel
@@ -119,17 +120,20 @@ def last_seen(tonight: Tonight, panel: Panel, train_until: datetime | None) -> i
     return int(origins[0])
 
 
-def all_stored(trained: Trained) -> dict[str, str]:
-    """Versions that a training has made, by network.
+def all_stored(trained: Trained) -> Stored:
+    """What a training has come to.
 
     Raises:
-        NightcastError: If a candidate is not among them; the others are stored nevertheless.
+        NightcastError: If a candidate is missing; the others are stored nevertheless.
     """
     if trained.failures:
         raise NightcastError(" ".join(each.replace(WENT_ON, "") for each in trained.failures))
-    made = {contender.name: contender.version for contender in trained.challengers}
-    log().info("Stored, to be judged by the next night: %s.", ", ".join(made.values()))
-    return made
+    records = {each.name: each.record for each in trained.challengers if each.record}
+    return Stored(
+        versions={name: record.model_version for name, record in records.items()},
+        minutes={name: round(record.train_minutes, 3) for name, record in records.items()},
+        starts=trained.starts,
+    )
 
 
 def _slot(tonight: Tonight, panel: Panel, train_until: datetime) -> int:

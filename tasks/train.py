@@ -124,7 +124,7 @@ def train_candidates(
     """
     starts = starts_tonight(tonight, load_panel(snapshot), train_until=train_until)
     if not tonight.may_move:
-        _set_apart(tonight, snapshot, starts, train_until)
+        keep_apart(tonight, snapshot, starts, train_until)
     trained = Trained([], [], told_of(tonight, starts))
     for network, start in starts.items():
         state = train_challenger.with_options(timeout_seconds=limit)(
@@ -162,7 +162,7 @@ def _longest(panel: Panel, train_until: int) -> int:
     return int(panel.lengths_until(train_until).max(initial=0))
 
 
-def _set_apart(
+def keep_apart(
     tonight: Tonight, snapshot: Path, starts: dict[str, Start], train_until: int
 ) -> None:
     """Say before they exist that these versions are for a backfill alone, in case it dies.

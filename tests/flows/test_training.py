@@ -39,7 +39,7 @@ def test_the_spec_is_enough_and_what_is_stored_is_not_trained_again(place):
     made = training(path, as_of=AS_OF)
 
     (version,) = versions(warehouse)
-    assert made == {"attention_lstm": version.model_version}
+    assert made.versions == {"attention_lstm": version.model_version}
     assert version.cutoff == CUTOFF
     assert version.train_cutoff == CUTOFF - pd.Timedelta(hours=14 * 6)
     assert not warehouse.runs.exists(), "the record of the night is the night's"
