@@ -104,7 +104,9 @@ def _order(tonight: Tonight, snapshot: Path, train_until: int) -> Order:
 
 def _patience(tonight: Tonight) -> Patience:
     queue = 60 * tonight.spec.training.queue_minutes
-    return Patience(queue=queue, run=tonight.spec.training_timeout.total_seconds())
+    # A worker that has taken a run may have to wait for a machine.
+    start = max(queue, Patience.start)
+    return Patience(queue=queue, start=start, run=tonight.spec.training_timeout.total_seconds())
 
 
 def _made(

@@ -14,6 +14,7 @@ from tasks.stores.registry import versions
 from tasks.stores.snapshots import save_panel
 from tasks.train import (
     Trained,
+    train_candidates,
     train_challenger,
     train_challengers,
     training_settings,
@@ -164,6 +165,28 @@ def test_a_training_that_fails_does_not_stop_the_night(tonight_of, walks):
     assert failure.startswith("The training of oracle failed and the night went on without it: ")
     assert "got 'oracle'" in failure
     assert trained.starts == ()
+
+
+@pytest.mark.flow
+@pytest.mark.train
+def test_a_training_that_does_not_come_to_an_end_is_given_up(tonight_of, walks):
+    endless = {**QUICK["training"], "max_epochs": 100_000}
+    tonight = tonight_of(**{**QUICK, "candidates": ["attention_lstm"], "training": endless})
+    snapshot = save_panel(walks, tonight.warehouse.snapshots)
+
+    @flow
+    def night():
+        return train_candidates(
+            tonight, snapshot, train_until=walks.cutoff_slot - 14 * 24, limit=3.0
+        )
+
+    trained = night()
+
+    assert trained.challengers == []
+    (failure,) = trained.failures
+    assert "TaskRunTimeoutError" in failure
+    assert versions(tonight.warehouse) == []
+    assert list(tonight.warehouse.models.glob("*")) == []
 
 
 def test_nothing_is_trained_where_it_is_not_due(tonight_of, tmp_path):
