@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,7 +10,6 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -19,7 +17,8 @@ import pytest
 import yaml
 from deltalake import DeltaTable
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.orchestration.own_server import own_server, own_worker
+
 SECONDS = 280  # for whatever has to happen; the machine may be busy
 AS_OF = "2024-02-28"
 NEXT = "2024-02-29"
@@ -32,8 +31,9 @@ def until(happened, what):
     """Wait for something, and return it."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
-        if found := happened():
-            return found
+        with suppress(OSError):  # a server that is busy does not answer at once
+            if found := happened():
+                return found
         time.sleep(0.2)
     raise AssertionError(f"{what} did not happen within {SECONDS} s")
 
@@ -51,37 +51,27 @@ def family(pid):
     return found
 
 
+def end(worker):
+    """Kill a worker and whatever it runs."""
+    for pid in family(worker.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def left_behind(place):
+    """Processes that report to the server of a place, whoever started them."""
+    mark = f"PREFECT_HOME={place / 'prefect'}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in environ.read_bytes().split(b"\0"):
+                yield int(environ.parent.name)
+
+
 class Service:
-    """A server on a port of its own, and what reports to it."""
+    """A server with the deployment `training/train`, and workers that come and go."""
 
-    def __init__(self, place):
-        self.place = place
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.env = {
-            **{name: value for name, value in os.environ.items() if "PREFECT" not in name},
-            "PYTHONPATH": str(ROOT),
-            "PREFECT_HOME": str(place / "prefect"),
-            "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
-            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
-            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "DO_NOT_TRACK": "1",
-        }
-
-    def start(self, *command, log, **more):
-        with (self.place / f"{log}.log").open("ab") as file:
-            return subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=self.place,
-                env=self.env | more,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
+    def __init__(self, place, env):
+        self.place, self.env = place, env
 
     def ask(self, path, question=None):
         """What the server's API answers."""
@@ -89,25 +79,17 @@ class Service:
         request = urllib.request.Request(
             f"{self.env['PREFECT_API_URL']}{path}", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or "null")
 
-    def is_up(self):
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            return self.ask("/health")
-        return False
-
     def deploy(self):
-        """The deployment `training/train`, as `nightcast serve` makes it."""
         script = (
             "from flows.training import training\n"
             "from prefect.client.orchestration import get_client\n"
-            "from prefect.utilities.callables import parameter_schema\n"
             "with get_client(sync_client=True) as client:\n"
             "    client.create_deployment(\n"
             "        client.create_flow(training), 'train', entrypoint='flows.training.training',\n"
-            "        work_pool_name='gpu', parameter_openapi_schema=parameter_schema(training)\n"
-            "        .model_dump(),\n"
+            "        work_pool_name='gpu', enforce_parameter_schema=False,\n"
             "        pull_steps=[{'prefect.deployments.steps.set_working_directory':\n"
             f"            {{'directory': {str(self.place)!r}}}}}],\n"
             "    )\n"
@@ -117,25 +99,24 @@ class Service:
     @contextmanager
     def worker(self):
         """A worker of the gpu pool while the context lasts; the first makes the pool."""
-        name = uuid4().hex
-        command = ["prefect", "worker", "start", "--pool", "gpu", "--type", "process"]
-        process = self.start(*command, "--name", name, log="worker")
-        try:
-            until(lambda: name in self.workers(), "the start of a worker")
-            yield process
-        finally:
-            end(process)
+        known = self.workers()
+        with own_worker("gpu", self.env, self.place) as worker:
+            try:
+                until(lambda: self.workers() - known, "the start of a worker")
+                yield worker
+            finally:
+                end(worker)
 
     def workers(self):
         """Names of the workers that have said that they are there."""
         with suppress(urllib.error.HTTPError):
-            return [worker["name"] for worker in self.ask("/work_pools/gpu/workers/filter", {})]
-        return []
+            return {worker["name"] for worker in self.ask("/work_pools/gpu/workers/filter", {})}
+        return set()
 
     def trainings(self, name):
         """Runs of the flow `training` for a spec, the oldest first."""
-        runs = {"tags": {"all_": [name]}}
-        return self.ask("/flow_runs/filter", {"flow_runs": runs, "sort": "START_TIME_ASC"})
+        which = {"flows": {"name": {"any_": ["training"]}}, "flow_runs": {"tags": {"all_": [name]}}}
+        return self.ask("/flow_runs/filter", {**which, "sort": "EXPECTED_START_TIME_ASC"})
 
     def training(self, name, state):
         """The last of them, once it is in this state."""
@@ -145,25 +126,19 @@ class Service:
         )[0]
 
 
-def end(process):
-    for pid in family(process.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    service = Service(tmp_path_factory.mktemp("service"))
-    address = ["--host", "127.0.0.1", "--port", str(service.port)]
-    server = service.start("prefect", "server", "start", *address, log="server")
-    try:
-        until(service.is_up, "the start of the server")
-        with service.worker():
-            service.deploy()
-        yield service
-    finally:
-        end(server)
+    place = tmp_path_factory.mktemp("service")
+    with own_server(place) as env:
+        try:
+            service = Service(place, env)
+            with service.worker():
+                service.deploy()
+            yield service
+        finally:
+            for pid in left_behind(place):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 class Nights:

@@ -1,5 +1,6 @@
 """The flow `training` by itself, on a real Prefect server."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -7,7 +8,9 @@ import yaml
 from data_contracts.errors import NightcastError, SpecError
 from data_contracts.spec import load_spec
 from flows.training import training
-from tasks.stores.registry import versions
+from tasks.stores.registry import is_stored, versions
+from tasks.stores.sharing import share_folder
+from tasks.stores.snapshots import save_panel
 from tasks.stores.specs import keep_spec
 from tasks.stores.warehouse import open_warehouse
 
@@ -55,6 +58,27 @@ def test_the_spec_is_enough_and_what_is_stored_is_not_trained_again(place):
     assert [each.created_at for each in versions(warehouse)] == [version.created_at]
 
 
+@pytest.mark.train
+def test_a_worker_on_another_machine_finds_all_it_needs_in_the_object_store(
+    place, make_panel, bucket, tmp_path, monkeypatch
+):
+    path, warehouse = place(warehouse=f"{bucket}/warehouse")
+    spec = load_spec(path)
+    steps = 20 + np.sin(np.arange(40 * 24) * np.pi / 12)
+    panel = make_panel([steps, steps + 1], horizon=6, cutoff_slot=spec.grid.slot(CUTOFF))
+    snapshot = save_panel(panel, warehouse.snapshots)
+    share_folder(warehouse, snapshot)
+    reference = keep_spec(warehouse, spec)
+    assert reference.startswith("s3://")
+    (tmp_path / "spec.yaml").unlink()
+
+    with monkeypatch.context() as there:
+        there.setenv("NIGHTCAST_CACHE", str(tmp_path / "another machine"))
+        made = training(reference, snapshot=warehouse.uri_of(snapshot))
+
+    assert is_stored(warehouse, made.versions["attention_lstm"])
+
+
 def test_a_training_that_fails_says_so_as_the_run_does(place):
     path, warehouse = place(training={"minutes": 1e-9})
 
@@ -71,8 +95,6 @@ def test_a_worker_without_the_gpu_that_the_spec_asks_for_says_so(place):
 
 
 def test_what_does_not_fit_the_snapshot_is_refused(place, make_panel):
-    from tasks.stores.snapshots import save_panel
-
     path, warehouse = place()
     slot = load_spec(path).grid.slot(CUTOFF)
     panel = make_panel([[1.0] * 500], horizon=6, cutoff_slot=slot)
