@@ -1,0 +1,137 @@
+"""A backfill that a real worker runs for a real server: cancelled half-way, and retried."""
+
+import time
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from deltalake import DeltaTable
+
+from benchmarks.orchestration.own_server import own_server, own_worker
+
+PATIENCE = 280  # seconds for a run, on a busy machine
+DATES = 8
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a spec over two noisy waves that trains nothing."""
+    place = tmp_path_factory.mktemp("backfill")
+    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
+    rng = np.random.default_rng(0)
+    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
+    frames = [
+        pd.DataFrame({"unique_id": name, "ds": ds, "y": wave + rng.normal(0, 1, len(ds))})
+        for name in ("a", "b")
+    ]
+    pd.concat(frames).to_parquet(place / "in.parquet", index=False)
+    fields = {
+        "name": "waves",
+        "source": {"uri": "in.parquet"},
+        "calendar": {"frequency": "h"},
+        "horizon": 6,
+        "warehouse": "warehouse",
+        "schedule": {"active": False},
+    }
+    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
+    return place
+
+
+@pytest.fixture(scope="module")
+def client(place):
+    """Talks to a server that has a worker of the pool `cpu`."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with own_server(place) as environment, own_worker("cpu", environment, place):
+        url = environment["PREFECT_API_URL"]
+        with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+            wait_until(client.read_work_pools)
+            yield client
+
+
+@pytest.fixture(scope="module")
+def deployment(client):
+    """Of the backfill; that of its dates is there, too."""
+    from flows.backfill import backfill
+    from flows.backfill_date import backfill_date
+
+    made = [
+        client.create_deployment(
+            client.create_flow(flow),
+            flow.name,
+            parameters={"spec": "spec.yaml"} if flow is backfill else {},
+            entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
+            work_pool_name="cpu",
+            enforce_parameter_schema=False,
+        )
+        for flow in (backfill_date, backfill)
+    ]
+    return made[-1]
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, f"It is not so after {PATIENCE} s."
+        time.sleep(0.1)
+
+
+def end_of(client, run_id):
+    """The state in which a run ends."""
+    wait_until(lambda: client.read_flow_run(run_id).state.is_final())
+    return client.read_flow_run(run_id).state
+
+
+def dates_of(client, run_id):
+    """The runs of the dates of a backfill."""
+    ours = {"flow_runs": {"parent_flow_run_id": {"any_": [str(run_id)]}}}
+    return client.request("POST", "/flow_runs/filter", json=ours).json()
+
+
+def commits(place):
+    """How often each cutoff was published."""
+    table = place / "warehouse/waves/forecasts.delta"
+    if not (table / "_delta_log").exists():
+        return Counter()
+    history = DeltaTable(table).history()
+    return Counter(
+        entry["operationParameters"]["predicate"] for entry in history if "run_id" in entry
+    )
+
+
+def test_a_backfill_that_is_cancelled_half_way_and_retried_does_every_date_once(
+    client, deployment, place
+):
+    from prefect.states import AwaitingRetry, Cancelling
+
+    asked = {"start": "2024-02-01", "end": f"2024-02-{DATES:02d}", "existing": "replace"}
+    run = client.create_flow_run_from_deployment(deployment, parameters=asked)
+    wait_until(lambda: len(commits(place)) > 1)
+    client.set_flow_run_state(run.id, Cancelling())
+    stopped = end_of(client, run.id)
+    wait_until(lambda: all(_is_over(each) for each in dates_of(client, run.id)))
+    before = commits(place)
+
+    assert stopped.name == "Cancelled"
+    assert 0 < len(before) < DATES
+    assert {each["state_name"] for each in dates_of(client, run.id)} <= {"Completed", "Cancelled"}
+
+    client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+    done = end_of(client, run.id)
+
+    assert (done.name, done.message) == ("Completed", f"{DATES} published, 0 skipped.")
+    assert list(commits(place).values()) == [1] * DATES
+    rows = DeltaTable(place / "warehouse/waves/forecasts.delta").to_pandas()
+    assert rows.groupby("cutoff").size().tolist() == [12] * DATES
+    assert set(rows["run_id"]) == {f"backfill-then-{run.id}"}
+    runs = dates_of(client, run.id)
+    assert len(runs) == DATES, "a date keeps its run"
+    assert {each["name"] for each in runs} >= {"waves backfill of 2024-02-01 00:00 UTC"}
+    assert all(each["deployment_id"] for each in runs), "so that a worker can retry it"
+
+
+def _is_over(run):
+    return run["state_type"] in ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
