@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-PATIENCE = 180  # seconds for a server or a worker to start, on a busy machine
+PATIENCE = 900  # seconds for a server or a worker to start, on a busy machine
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",

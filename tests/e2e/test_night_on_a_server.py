@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 from benchmarks.orchestration.own_server import own_server, own_worker
 from flows.endings import SKIPPED
 
-PATIENCE = 280  # seconds for a run, on a busy machine
+PATIENCE = 900  # seconds for a run, on a busy machine
+pytestmark = pytest.mark.timeout(4 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
