@@ -14,10 +14,10 @@ PYTHON ?= $(eval PYTHON := $(shell for name in python3 python3.13 python3.12 pyt
   $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done))$(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts pytest fmt bench peers spark lock clean
+.PHONY: help setup run test lint types contracts pytest test-e2e fmt bench peers spark lock clean
 
 help: ## print the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(READY) ## install everything into .venv (the other targets do it themselves)
 
@@ -46,6 +46,12 @@ pytest: $(READY)
 	@OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
 	  $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
 	  --cov --cov-report=term --durations=5
+
+# In one process: every file starts a server and its workers, which is work enough for two cores.
+test-e2e: $(READY) ## the tests on real parts: server, workers and browser, each a process
+	@echo "== end-to-end tests"
+	@OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+	  $(BIN)/python -m pytest tests/e2e --timeout=1800 --durations=5
 
 fmt: $(READY) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --quiet || true
