@@ -10,12 +10,13 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from data_contracts.errors import SpecError
-from data_contracts.spec import load_spec
+from data_contracts.errors import NightcastError
 from data_contracts.study import Tuned
+from flows.endings import ends_in_a_sentence
 from tasks.extract import extract
 from tasks.search import Target, begin_tuning, choose_folds, open_study
 from tasks.snapshot import snapshot
+from tasks.stores.specs import read_spec
 from tasks.trials import trials_within_budget, try_out
 from tasks.tuned import conclude
 from tasks.validate import set_aside
@@ -25,12 +26,13 @@ def _name() -> str:
     """Name of the run in the UI, such as `tuning of nyc-departures`."""
     path = flow_run.parameters["spec"]
     try:
-        return f"tuning of {load_spec(path).name}"
-    except SpecError:  # the flow itself says what is wrong
+        return f"tuning of {read_spec(path).name}"
+    except NightcastError:  # the flow itself says what is wrong
         return f"tuning of {Path(path).stem}"
 
 
 @flow(name="tuning", flow_run_name=_name)
+@ends_in_a_sentence
 def tuning(
     spec: str,
     trials: int | None = None,
@@ -46,7 +48,7 @@ def tuning(
     is never worse on these folds. Whether it is better tonight is for the gate to say.
 
     Args:
-        spec: Path of the spec, a YAML file.
+        spec: Path of the spec, a YAML file, or the URI of one.
         trials: Specs that are tried in all, the one as it is included; 20, or as the spec says.
         minutes: Minutes of trials in all, in the place of `trials`.
         as_of: The instant to pretend to live in; now by default, or that of the study of this spec

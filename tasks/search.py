@@ -48,7 +48,7 @@ class Search:
 
     Attributes:
         tonight: The night that it pretends to live in.
-        path: Path of the spec.
+        path: Path or URI of the spec.
         space: What may be tried.
         budget: What may be spent.
         target: Where the new spec goes.
@@ -124,7 +124,7 @@ def begin_tuning(
     """Prepare a search; one without `as_of` goes on with an unfinished one of the same spec.
 
     Args:
-        spec_path: A YAML file.
+        spec_path: A YAML file, or the URI of one.
         as_of: The instant to pretend to live in; None takes that of the unfinished study of the
             last week, where there is one, or else the scheduled time of the run, or now.
         trials: Budget in trials.

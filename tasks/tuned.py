@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import RefusedError
 from data_contracts.search import Values
-from data_contracts.spec import Spec, load_spec
+from data_contracts.spec import load_spec
 from data_contracts.study import FoldSpan, Trial, Tuned
 from models.folds import Fold
 from tasks.lineage import code_version
@@ -21,6 +21,7 @@ from tasks.stores.files import write_text
 from tasks.stores.locks import FileLock
 from tasks.stores.sharing import share_file
 from tasks.stores.spec_text import NewText, with_values
+from tasks.stores.specs import spec_text
 from tasks.stores.studies import SECONDS_LOCKED
 from tasks.stores.study_files import NEW_SPEC, REPORT, drop_forecasts, write_result
 
@@ -134,17 +135,9 @@ def _next_command(search: Search, path: Path) -> str:
 def _new_text(search: Search, changes: Values) -> NewText:
     """The text of the spec with other values, and with the name that keeps its warehouse."""
     spec = search.tonight.spec
-    text = _text_of(search.path, spec)
-    fields = yaml.safe_load(text)
-    named = {} if fields.get("name") else {"name": spec.name}
+    text = spec_text(search.path)
+    named = {} if yaml.safe_load(text).get("name") else {"name": spec.name}
     return with_values(text, {**changes, **named})
-
-
-def _text_of(path: str, spec: Spec) -> str:
-    file = Path(path)
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    return yaml.safe_dump(spec.model_dump(mode="json", exclude_unset=True), sort_keys=False)
 
 
 def _remark(tuned: Tuned) -> str:

@@ -5,6 +5,7 @@ finds it. Only what URIs keep secret is left out, as it is from the digest that 
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -49,11 +50,23 @@ def read_spec(reference: str) -> Spec:
     """
     if not is_object_store(reference):
         return load_spec(reference.removeprefix("file://"))
+    return spec_in(spec_text(reference), origin=reference)
+
+
+def spec_text(reference: str) -> str:
+    """The text of a spec, which `read_spec` can read, at a path or in an object store.
+
+    Raises:
+        SpecError: If there is no such spec in the store.
+        StorageError: If the object store cannot be read.
+    """
+    if not is_object_store(reference):
+        return Path(reference.removeprefix("file://")).read_text(encoding="utf-8")
     folder, _, name = reference.rpartition("/")
     store = ObjectStore(folder)
     if store.entry(name) is None:
         raise SpecError(f"{reference}: no such spec; see whether its name is right.")
-    return spec_in(store.read(name).decode("utf-8", "replace"), origin=reference)
+    return store.read(name).decode("utf-8", "replace")
 
 
 def _fields(warehouse: Warehouse, spec: Spec) -> dict[str, Any]:
