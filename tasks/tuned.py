@@ -42,8 +42,9 @@ def conclude(work: Work) -> Tuned:
         best = _best(trials)
         tuned = _record(work, trials, best)
         tuned = _with_new_spec(work, tuned)
-        first = next(trial for trial in trials if trial.as_it_is and trial.wql is not None)
-        drop_forecasts(work.study.folder, keep=[first.values, best.values])
+        needed = [trial for trial in trials if trial.as_it_is or trial.outcome == "running"]
+        keep = [trial.values for trial in (best, *needed)]
+        drop_forecasts(work.study.folder, keep=keep)
         timezone = work.search.tonight.grid.timezone
         write_result(work.search.tonight.warehouse, tuned, render_study(tuned, timezone=timezone))
         _show(tuned)

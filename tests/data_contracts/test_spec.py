@@ -471,3 +471,43 @@ def test_every_switch_can_be_switched_on():
     assert parse(exports={"csv": True}).exports.csv
     assert parse(exports={"csv": True}).digest == parse().digest
     assert "exports.csv: expected true or false, got 'some'." in complaint(exports={"csv": "some"})
+
+
+def test_ranges_are_lists_of_values_or_spans_of_whole_numbers():
+    ranges = {
+        "training.members": {"low": 1, "high": 4},
+        "training.context_length": [168, 336],
+        "candidates": ["tcn", ["tcn", "transformer"]],
+    }
+    declared = parse(tuning__ranges=ranges).tuning.ranges
+
+    assert list(declared["training.members"].values) == [1, 2, 3, 4]
+    assert declared["training.context_length"] == (168, 336)
+    assert declared["candidates"] == ("tcn", ["tcn", "transformer"])
+
+
+@pytest.mark.parametrize(
+    ("ranges", "words"),
+    [
+        ({"training.membres": [1]}, "got 'training.membres'; did you mean 'training.members'?"),
+        ({"training.seed": [1, 2]}, "expected keys that can be tuned (candidates, training."),
+        ({"training.members": []}, "expected a list of values, or low and high, got []"),
+        ({"training.members": [2, 2]}, "expected every value once, got 2 twice"),
+        ({"training.members": [1, 0]}, "training.members[1]: expected a number of at least 1"),
+        ({"training.members": [True]}, "training.members[0]: expected no true or false"),
+        ({"training.members": {"low": 0, "high": 4}}, "training.members.low: expected a number of"),
+        ({"training.members": {"low": 1, "high": 99}}, "training.members.high: expected a number"),
+        ({"training.members": {"low": 3, "high": 3}}, "at least one step of 1 above low, got 3"),
+        ({"training.max_epochs": {"low": 1, "high": 9999}}, "at most 1000 values"),
+        ({"training.combine": ["mean"]}, "expected 'median' or 'weights', got 'mean'"),
+        ({"candidates": ["tcn", []]}, "candidates[1]: expected a network, or a list of them"),
+        ({"training.context_length": [[[1]]]}, "expected a value, or a list of values"),
+        ([1], "tuning.ranges: expected a mapping, got [1]"),
+    ],
+)
+def test_a_range_is_checked_when_the_spec_is_read(ranges, words):
+    assert words in complaint(tuning__ranges=ranges)
+
+
+def test_the_digest_does_not_depend_on_what_a_search_tries():
+    assert parse(tuning__ranges={"training.members": [1, 2]}).digest == parse().digest
