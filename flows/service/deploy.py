@@ -96,7 +96,7 @@ def deploy(paths: Sequence[Path], pools: Path | None = None) -> Deployments:
             given = _deployed_before(before, folder, warnings)
         left = _left(before, given)
         paths_left = [str(before[name].parameters.get("spec", "")) for name in left]
-        planned = plan(given, list(filter(None, paths_left)))
+        planned = plan(given, list(filter(None, paths_left))) if given else ()
         for pool in sorted({one.described.work_pool.name for one in planned}):
             ensure_pool(client, pool, templates.get(pool))
         deployed = {
