@@ -82,7 +82,7 @@ def tell_of_failures(spec_name: str, deployment: UUID, block: UUID) -> "Automati
         actions=[
             SendNotification(
                 block_document_id=block,
-                subject=f"{spec_name}: a night {{{{ flow_run.state.name }}}}",
+                subject=f"{spec_name}: a night ended {{{{ flow_run.state.name }}}}",
                 body=BODY,
             )
         ],
