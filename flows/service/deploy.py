@@ -107,10 +107,11 @@ def deploy(paths: Sequence[Path], pools: Path | None = None) -> Deployments:
             keep(client, crash_the_silent())
         for each in given:
             warnings += _tell(client, each, deployed[f"nightly/{each.spec.name}"])
+        now = deployments_of_ours(client)
         return Deployments(
             api=str(client.api_url),
             folder=folder,
-            deployments=[_as_it_stands(client, one, deployed[one.name]) for one in planned],
+            deployments=[_as_it_stands(client, one, now[one.name]) for one in planned],
             left=left,
             warnings=warnings,
         )
@@ -179,8 +180,9 @@ def _tell(client: "SyncPrefectClient", given: Given, night: UUID) -> list[str]:
     return []
 
 
-def _as_it_stands(client: "SyncPrefectClient", planned: Planned, identity: UUID) -> Deployed:
-    now = client.read_deployment(identity)
+def _as_it_stands(
+    client: "SyncPrefectClient", planned: Planned, now: "DeploymentResponse"
+) -> Deployed:
     entry = planned.described
     state = Deployed(
         name=planned.name, pool=entry.work_pool.name, spec=entry.parameters.get("spec")
@@ -194,6 +196,6 @@ def _as_it_stands(client: "SyncPrefectClient", planned: Planned, identity: UUID)
             "cron": schedule.cron,
             "timezone": schedule.timezone,
             "active": active,
-            "next_run": next_run(client, identity) if active else None,
+            "next_run": next_run(client, now.id) if active else None,
         }
     )

@@ -64,7 +64,7 @@ def deployments_of_ours(client: "SyncPrefectClient") -> dict[str, "DeploymentRes
     found: list[DeploymentResponse] = []
     while page := client.read_deployments(deployment_filter=ours, offset=len(found), limit=PAGE):
         found += page
-    flows = {flow: client.read_flow(flow).name for flow in {one.flow_id for one in found}}
+    flows = {flow.id: flow.name for flow in client.read_flows(deployment_filter=ours)}
     return {f"{flows[one.flow_id]}/{one.name}": one for one in found}
 
 

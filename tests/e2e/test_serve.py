@@ -20,8 +20,8 @@ from flows.backend import free_port, is_healthy
 from flows.service.guard import marked
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 280  # seconds, on a busy machine
-pytestmark = pytest.mark.timeout(1200)
+PATIENCE = 600  # seconds for one thing, on a busy machine
+pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.fixture(scope="module")
