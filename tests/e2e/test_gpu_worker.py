@@ -237,10 +237,11 @@ def test_the_gpu_pool_makes_the_version_that_a_training_here_makes(service, tmp_
 def test_a_training_that_outlives_its_worker_and_its_night_is_judged_the_next_night(
     service, tmp_path
 ):
-    nights = Nights(service, tmp_path, "late", on="gpu", timeout_minutes=0.02)
+    nights = Nights(service, tmp_path, "late", on="gpu", timeout_minutes=0.02, max_epochs=20)
     with service.worker() as worker:
         process = nights.begin(AS_OF)
-        service.training("late", "RUNNING")
+        run = {"flow_runs": {"id": {"any_": [service.training("late", "RUNNING")["id"]]}}}
+        until(lambda: service.ask("/task_runs/filter", run), "the first step of the training")
         os.kill(worker.pid, signal.SIGKILL)
         night = nights.end(AS_OF, process)
 
