@@ -47,12 +47,11 @@ def deployed(prefect_backend):
     from flows.training import training
 
     with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="gpu", type="process"))
+        client.create_work_pool(WorkPoolCreate(name="gpu", type="process"), overwrite=True)
         of_flow = client.create_flow(training)
         made = client.create_deployment(of_flow, "train", work_pool_name="gpu")
         yield client
         client.delete_deployment(made)
-        client.delete_work_pool("gpu")
 
 
 @pytest.fixture
