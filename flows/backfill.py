@@ -91,6 +91,7 @@ def backfill(
         return plan
     with stage(f"backfill {len(plan.dates)} dates") as step:
         course = Course(plan, step)
+        course.show()
         run_dates(course, How(spec, existing, at_once, on_error == "stop"))
     if not course.done.is_whole:
         raise UnfinishedError(course.done)

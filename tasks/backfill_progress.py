@@ -1,23 +1,16 @@
-"""How far a backfill is, for whoever looks: a bar, and artifacts of its run."""
+"""How far a backfill is, for whoever looks: a bar, a ring in the UI, and in the end a table."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-from uuid import UUID
 
-from prefect.artifacts import (
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_table_artifact
 
 from data_contracts.backfilled import Backfilled, DateDone
-from tasks.progress import Step, log
+from tasks.progress import REPORTER, Step, log
+from tasks.progress_artifact import ProgressArtifact
 from tasks.reporting.artifacts import key
 
 NONE = "–"
-T = TypeVar("T")
 
 
 def _nobody(done: float, total: float, note: str = "") -> None:
@@ -30,22 +23,16 @@ class Course:
 
     Attributes:
         plan: All of them; those that were finished before count as done.
-        step: Told of every date that is over.
+        step: Shows the same on a terminal, where there is one.
     """
 
     plan: Backfilled
     step: Step = _nobody
     _begun: float = field(default_factory=time.monotonic)
     _over: dict[DateDone, DateDone] = field(default_factory=dict)
-    _artifact: UUID | None = None
 
     def __post_init__(self) -> None:
-        made: Any = _quietly(
-            lambda: create_progress_artifact(
-                self._percent, key=key(self.plan.name, kind="backfill"), description=self.sentence
-            )
-        )
-        self._artifact = made
+        self._ring = ProgressArtifact(f"backfill {self.plan.name}")
 
     @property
     def waiting(self) -> list[DateDone]:
@@ -68,15 +55,14 @@ class Course:
     def end(self, planned: DateDone, over: DateDone) -> None:
         """One date is over."""
         self._over[planned] = over
-        self.step(len(self._over), len(self.plan.of("to do")), f"{over.day} {over.state}")
         log().info("%s %s. %s %s", over.day, over.state, over.reason, self.sentence)
-        artifact = self._artifact
-        if artifact is not None:
-            _quietly(
-                lambda: update_progress_artifact(
-                    artifact, progress=self._percent, description=self.sentence
-                )
-            )
+        self.show()
+        if REPORTER.get() is not None:  # else the step would be told of in the log and the UI again
+            self.step(len(self._over), len(self.plan.of("to do")), f"{over.day} {over.state}")
+
+    def show(self) -> None:
+        """Show how far it is as a ring."""
+        self._ring.show(self._percent, self.sentence)
 
     def stop(self, reason: str) -> None:
         """What is not over by now will not be."""
@@ -86,13 +72,14 @@ class Course:
     def show_dates(self) -> None:
         """Show what became of every date as a table."""
         done = self.done
-        _quietly(
-            lambda: create_table_artifact(
-                key=key(done.name, kind="backfill-dates"),
+        try:
+            create_table_artifact(
+                key=key(done.name, kind="backfill"),
                 table=[_row(each) for each in done.dates],
                 description=done.headline,
             )
-        )
+        except Exception as error:  # any failure of the UI: the dates are what counts
+            log().warning("The dates are not among the artifacts of the UI: %s", error)
 
     @property
     def _percent(self) -> float:
@@ -116,11 +103,3 @@ def _row(each: DateDone) -> dict[str, str]:
         "reason": each.reason or NONE,
         "cutoff": f"{each.cutoff:%Y-%m-%d %H:%M} UTC",
     }
-
-
-def _quietly(show: Callable[[], T]) -> T | None:
-    try:
-        return show()
-    except Exception as error:  # any failure of the UI: the dates are what counts
-        log().warning("The progress is not among the artifacts of the UI: %s", error)
-        return None
