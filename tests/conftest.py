@@ -60,7 +60,7 @@ def prefect_backend():
     setup_logging()
     # Every flow waits a second for the heartbeat thread, and only settings can switch it off.
     with (
-        prefect_test_harness(server_startup_timeout=120),
+        prefect_test_harness(server_startup_timeout=240),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
