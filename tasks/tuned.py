@@ -28,6 +28,14 @@ from tasks.stores.study_files import NEW_SPEC, REPORT, drop_forecasts, write_res
 
 @task(name="conclude", task_run_name="conclude", cache_policy=NO_CACHE)
 def conclude(work: Work) -> Tuned:
+    """Write down what was found, and show it in the UI; see `write_down` for the errors."""
+    with stage("report"):
+        tuned = write_down(work)
+        _show(tuned)
+    return tuned
+
+
+def write_down(work: Work) -> Tuned:
     """Say which spec was the best, write it where it is better, and keep record and page.
 
     Nothing is put into service: the new spec has to pass the gate like any other.
@@ -35,8 +43,9 @@ def conclude(work: Work) -> Tuned:
     Raises:
         RefusedError: If the budget ended before the spec as it is was judged.
         SpecError: If the new spec would replace another file.
+        StorageError: If another process has locked the study.
     """
-    with stage("report"), FileLock(work.study.folder / "result.lock", seconds=SECONDS_LOCKED):
+    with FileLock(work.study.folder / "result.lock", seconds=SECONDS_LOCKED):
         trials = work.study.trials()
         _refuse_without_comparison(work, trials)
         best = _best(trials)
@@ -47,7 +56,6 @@ def conclude(work: Work) -> Tuned:
         drop_forecasts(work.study.folder, keep=keep)
         timezone = work.search.tonight.grid.timezone
         write_result(work.search.tonight.warehouse, tuned, render_study(tuned, timezone=timezone))
-        _show(tuned)
     return tuned
 
 
