@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 from deltalake import DeltaTable
+from playwright.sync_api import expect, sync_playwright
 
-from flows.backend import die_with_parent
+from flows.backend import die_with_parent, free_port
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -49,43 +49,45 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory):
-    """A service of two specs over two noisy waves each, of which none trains."""
+def write_waves():
+    """Write sixty days of two noisy waves into a folder, and a spec of them that trains nothing."""
+
+    def write(place, name="waves", **fields):
+        ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
+        rng = np.random.default_rng(0)
+        wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
+        frames = [
+            pd.DataFrame({"unique_id": each, "ds": ds, "y": wave + rng.normal(0, 1, len(ds))})
+            for each in ("a", "b")
+        ]
+        pd.concat(frames).to_parquet(place / f"{name}.parquet", index=False)
+        fields = {
+            "name": name,
+            "source": {"uri": f"{name}.parquet"},
+            "calendar": {"frequency": "h"},
+            "horizon": 6,
+            "training": {"when": "never"},
+            "warehouse": "warehouse",
+        } | fields
+        (place / f"{name}.yaml").write_text(yaml.safe_dump(fields))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, write_waves):
+    """A service of two specs that nobody has scheduled."""
     place = tmp_path_factory.mktemp("served")
     for name in ("waves", "tides"):
-        write_spec(place, name)
+        write_waves(place, name, schedule={"active": False})
     with serve(place, "waves.yaml", "tides.yaml") as served:
         yield served
-
-
-def write_spec(place, name):
-    """Observations of sixty days, and the spec of their forecasts."""
-    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
-    rng = np.random.default_rng(0)
-    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
-    frames = [
-        pd.DataFrame({"unique_id": each, "ds": ds, "y": wave + rng.normal(0, 1, len(ds))})
-        for each in ("a", "b")
-    ]
-    pd.concat(frames).to_parquet(place / f"{name}.parquet", index=False)
-    fields = {
-        "name": name,
-        "source": {"uri": f"{name}.parquet"},
-        "calendar": {"frequency": "h"},
-        "horizon": 6,
-        "training": {"when": "never"},
-        "schedule": {"active": False},
-        "warehouse": "warehouse",
-    }
-    (place / f"{name}.yaml").write_text(yaml.safe_dump(fields))
 
 
 @contextmanager
 def serve(place, *specs):
     """`nightcast serve` in a folder while the context lasts, and no longer than this process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ["--folder", ".nightcast", "--port", str(port), "--drain", "5"]
     with (place / "serve.log").open("wb") as log:
         process = subprocess.Popen(
@@ -124,34 +126,38 @@ def environment():
     return {**kept, **dict.fromkeys(names, "1"), "PYTHONPATH": str(ROOT)}
 
 
-@pytest.fixture(scope="module")  # not longer: Playwright holds the event loop of the thread
-def browser():
-    """The machine's own browser, without a window."""
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of the machine's own browser; named first, it skips before a service is started."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(NO_BROWSER)
-    from playwright.sync_api import sync_playwright
+    return program or pytest.skip(NO_BROWSER)
 
+
+@pytest.fixture(scope="module")  # not longer: Playwright holds the event loop of the thread
+def browser(chromium):
+    """That browser, without a window."""
     with sync_playwright() as playwright:
         # Chromium's sandbox refuses to work for root, who runs CI.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
 def page(browser, tmp_path):
-    """An empty page that remembers whom it asked; what it showed in the end is kept beside."""
-    from playwright.sync_api import expect
-
+    """An empty page; what it shows in the end is kept as a picture."""
     expect.set_options(timeout=FINDING)
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.set_default_timeout(FINDING)
-    page.asked = set()
-    page.on("request", lambda request: page.asked.add(urlsplit(request.url).hostname))
-    page.on("websocket", lambda socket: page.asked.add(urlsplit(socket.url).hostname))
     yield page
     page.screenshot(path=tmp_path / "in-the-end.png", full_page=True)
     page.close()
+
+
+@pytest.fixture
+def asked(page):
+    """Names of the machines that the page asks for something."""
+    hosts = set()
+    for event in ("request", "websocket"):
+        page.on(event, lambda each: hosts.add(urlsplit(each.url).hostname))
+    return hosts

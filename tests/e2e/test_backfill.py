@@ -3,10 +3,7 @@
 import time
 from collections import Counter
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from deltalake import DeltaTable
 
 from benchmarks.orchestration.own_server import own_server, own_worker
@@ -16,26 +13,10 @@ DATES = 8
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a spec over two noisy waves that trains nothing."""
+def place(tmp_path_factory, write_waves):
+    """A folder with a spec that trains nothing."""
     place = tmp_path_factory.mktemp("backfill")
-    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
-    rng = np.random.default_rng(0)
-    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
-    frames = [
-        pd.DataFrame({"unique_id": name, "ds": ds, "y": wave + rng.normal(0, 1, len(ds))})
-        for name in ("a", "b")
-    ]
-    pd.concat(frames).to_parquet(place / "in.parquet", index=False)
-    fields = {
-        "name": "waves",
-        "source": {"uri": "in.parquet"},
-        "calendar": {"frequency": "h"},
-        "horizon": 6,
-        "warehouse": "warehouse",
-        "schedule": {"active": False},
-    }
-    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
+    write_waves(place, schedule={"active": False})
     return place
 
 
@@ -62,7 +43,7 @@ def deployment(client):
         client.create_deployment(
             client.create_flow(flow),
             flow.name,
-            parameters={"spec": "spec.yaml"} if flow is backfill else {},
+            parameters={"spec": "waves.yaml"} if flow is backfill else {},
             entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
             work_pool_name="cpu",
             enforce_parameter_schema=False,

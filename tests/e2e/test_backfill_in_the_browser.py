@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 RUNNING = 600_000  # milliseconds until a run has ended, on a busy machine
 PARAMETERS = (
@@ -20,7 +21,7 @@ PARAMETERS = (
     "resume",
 )
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("chromium")]
 
 
 class Form:
@@ -57,19 +58,17 @@ class Form:
         self.page.get_by_role("option", name=name, exact=True).click()
 
     def submit(self):
-        """Start the run, and go to its page."""
-        self.page.get_by_role("button", name="Submit").click()
+        """Start the run and go to its page; once more where the server's SQLite was busy."""
+        answer = None
+        while answer is None or answer.status == 503:
+            with self.page.expect_response("**/create_flow_run") as answered:
+                # By the keyboard, because what went wrong before is told in front of the button.
+                self.page.get_by_role("button", name="Submit").press("Enter")
+            answer = answered.value
         self.page.get_by_role("button", name="View run").first.click()
 
 
-@pytest.fixture
-def expect():
-    from playwright.sync_api import expect
-
-    return expect
-
-
-def test_the_form_explains_its_fields_and_offers_choices(page, served, expect):
+def test_the_form_explains_its_fields_and_offers_choices(page, served):
     form = Form(page, served.ui)
 
     for name in PARAMETERS:
@@ -85,7 +84,7 @@ def test_the_form_explains_its_fields_and_offers_choices(page, served, expect):
     expect(form.field("model")).to_contain_text("now")
 
 
-def test_a_backfill_is_started_and_watched_until_every_date_is_in_the_table(page, served, expect):
+def test_a_backfill_is_started_and_watched_until_every_date_is_in_the_table(page, asked, served):
     form = Form(page, served.ui)
     form.pick("start", "2024-02-10")
     form.pick("end", "2024-02-12")
@@ -97,13 +96,15 @@ def test_a_backfill_is_started_and_watched_until_every_date_is_in_the_table(page
 
     expect(page.get_by_text("waves 2024-02-10 to 2024-02-12 (now)")).to_be_visible(timeout=RUNNING)
     expect(state(page)).to_have_text("Completed", timeout=RUNNING)
+    page.get_by_text("Details", exact=True).click()
+    expect(page.get_by_text("3 published, 0 skipped.")).to_be_visible()
     page.get_by_text("Subflow Runs", exact=True).click()
     for day in ("10", "11", "12"):
         name = f"waves backfill of 2024-02-{day} 00:00 UTC"
         expect(page.get_by_role("link", name=name)).to_be_visible()
     page.get_by_text("Artifacts", exact=True).click()
     expect(page.get_by_text("3 of 3 dates, 100 %.")).to_be_visible()
-    assert page.asked <= {"127.0.0.1", None}  # None: what is part of the page itself
+    assert asked - {None} == {"127.0.0.1"}  # None: what is part of the page itself
 
     rows = served.forecasts("waves")
     cutoffs = pd.date_range("2024-02-09T23:00Z", periods=3, freq="D", unit="us")
@@ -112,7 +113,7 @@ def test_a_backfill_is_started_and_watched_until_every_date_is_in_the_table(page
     assert rows.notna().all(axis=None)
 
 
-def test_an_end_before_the_start_is_refused_in_one_sentence(page, served, expect):
+def test_an_end_before_the_start_is_refused_in_one_sentence(page, served):
     before = served.forecasts("tides")
     form = Form(page, served.ui)
     form.choices("spec")

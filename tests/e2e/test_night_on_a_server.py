@@ -5,10 +5,8 @@ import signal
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from deltalake import DeltaTable
 
 from benchmarks.orchestration.own_server import own_server, own_worker
@@ -19,26 +17,11 @@ pytestmark = pytest.mark.timeout(4 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a spec over two noisy waves that trains nothing."""
+def place(tmp_path_factory, write_waves):
+    """A folder with a spec that trains nothing."""
     place = tmp_path_factory.mktemp("nights")
-    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
-    rng = np.random.default_rng(0)
-    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
-    frames = [
-        pd.DataFrame({"unique_id": name, "ds": ds, "y": wave + rng.normal(0, 1, len(ds))})
-        for name in ("a", "b")
-    ]
-    pd.concat(frames).to_parquet(place / "in.parquet", index=False)
-    fields = {
-        "name": "waves",
-        "source": {"uri": str(place / "in.parquet")},
-        "calendar": {"frequency": "h"},
-        "horizon": 6,
-        "training": {"when": "never"},
-        "warehouse": str(place / "warehouse"),
-    }
-    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
+    source, warehouse = {"uri": str(place / "waves.parquet")}, str(place / "warehouse")
+    write_waves(place, source=source, warehouse=warehouse)
     return place
 
 
@@ -81,7 +64,7 @@ def deployment(client, worker, place):
         client.create_flow(nightly),
         "waves",
         schedules=[DeploymentScheduleCreate(schedule=leap_day, active=True)],
-        parameters={"spec": str(place / "spec.yaml")},
+        parameters={"spec": str(place / "waves.yaml")},
         entrypoint="flows.nightly.nightly",
         work_pool_name="cpu",
     )

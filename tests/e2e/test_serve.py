@@ -10,10 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from deltalake import DeltaTable
 
 from flows.backend import free_port, is_healthy
@@ -25,26 +22,10 @@ pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a spec over two noisy waves that trains nothing."""
+def place(tmp_path_factory, write_waves):
+    """A folder with a spec that trains nothing."""
     place = tmp_path_factory.mktemp("serve")
-    ds = pd.date_range("2024-01-01", periods=60 * 24, freq="h", tz="UTC", unit="us")
-    wave = 20 + 10 * np.sin(2 * np.pi * np.arange(len(ds)) / 24)
-    noise = np.random.default_rng(0)
-    frames = [
-        pd.DataFrame({"unique_id": name, "ds": ds, "y": wave + noise.normal(0, 1, len(ds))})
-        for name in ("a", "b")
-    ]
-    pd.concat(frames).to_parquet(place / "in.parquet", index=False)
-    fields = {
-        "name": "waves",
-        "source": {"uri": "in.parquet"},
-        "calendar": {"frequency": "h"},
-        "horizon": 6,
-        "training": {"when": "never"},
-        "warehouse": "warehouse",
-    }
-    (place / "spec.yaml").write_text(yaml.safe_dump(fields))
+    write_waves(place)
     return place
 
 
@@ -146,13 +127,13 @@ def serve(place, port):
 
 
 def test_one_command_is_a_service_that_ends_without_a_trace(serve, place):
-    service = serve("spec.yaml").wait_for("Ctrl-C stops it.")
+    service = serve("waves.yaml").wait_for("Ctrl-C stops it.")
     ui, token = service.holder["ui"], service.holder["token"]
     with urllib.request.urlopen(f"{ui}/deployments", timeout=60) as page:
         assert b"<title>Prefect" in page.read()
     assert re.search(r"nightly/waves +cpu +\w{3} \d{4}-\d\d-\d\d 03:30 UTC", service.said())
 
-    second = serve("spec.yaml")
+    second = serve("waves.yaml")
     assert second.process.wait(PATIENCE) == 2
     assert f"is already served at {ui} (process {service.process.pid})" in second.said()
     assert is_healthy(f"{ui}/api")
