@@ -37,7 +37,7 @@ DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MANY = 100_000  # steps, minutes or days beyond which a number is a slip
 Share = Annotated[float, Field(ge=0, le=1)]
 LayerGroup = Literal["encoder", "attention", "head"]
-NO_START = "none"
+NO_START, PRETRAINED = "none", "pretrained"
 ALL_SERIES = "total"  # the level of the sum of all series
 _ASIDE = {"log", "on", "queue_minutes", "timeout_minutes"}  # of training, what changes no model
 VERSION_NAME = r"\d{8}T\d{4}-[a-z0-9_+]+-[0-9a-f]{6}"
@@ -210,7 +210,8 @@ class Training(Part):
         max_drift: Distance of the recent input from what the champion learned from, in multiples
             of what was usual, that does the same.
         start_from: `none` trains from scratch; `champion` goes on from the model in service, for a
-            twentieth of the epochs, wherever it fits; the name of a version goes on from that one.
+            twentieth of the epochs, wherever it fits; the name of a version goes on from that one;
+            `pretrained` goes on from the weights of the package, wherever they fit.
         freeze: Groups of layers that stay as they were in the start.
     """
 
@@ -238,10 +239,11 @@ class Training(Part):
     @field_validator("start_from")
     @classmethod
     def _start_is_named(cls, start_from: str) -> str:
-        if start_from not in (NO_START, CHAMPION) and not re.fullmatch(VERSION_NAME, start_from):
+        named = start_from not in (NO_START, PRETRAINED, CHAMPION)
+        if named and not re.fullmatch(VERSION_NAME, start_from):
             raise ValueError(
-                "expected none, champion or the name of a version, such as those that `nightcast "
-                "champion SPEC` lists"
+                "expected none, pretrained, champion or the name of a version, such as those that "
+                "`nightcast champion SPEC` lists"
             )
         return start_from
 

@@ -1,13 +1,14 @@
-"""Where trainings begin: from scratch, from the champion, or from a version that the spec names."""
+"""Where trainings begin: from scratch, the champion, a version or the weights of the package."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from data_contracts.errors import SpecError, StorageError
-from data_contracts.spec import NO_START
+from data_contracts.spec import NO_START, PRETRAINED
 from data_contracts.vocabulary import CHAMPION
 from models.forecasters.neural import NeuralForecaster
+from models.learning.pretrained import HOURLY, why_not_pretrained
 from models.learning.settings import TrainingSettings
 from models.learning.transfer import why_not
 from models.panel import Panel
@@ -22,13 +23,15 @@ class Start:
 
     Attributes:
         reason: Why there, one sentence.
-        forecaster: What it goes on from, None from scratch.
-        version: Of that in the registry.
+        forecaster: What it goes on from, None from scratch or from the weights of the package.
+        version: Of that in the registry; of weights of the package their name.
+        pretrained: Whether it goes on from the weights of the package.
     """
 
     reason: str = "It starts from scratch, as training.start_from says."
     forecaster: NeuralForecaster | None = None
     version: str | None = None
+    pretrained: bool = False
 
 
 class _Found(NamedTuple):
@@ -50,7 +53,8 @@ def choose_starts(
 ) -> dict[str, Start]:
     """Choose where each of tonight's trainings begins.
 
-    Where the champion does not fit, its network is trained from scratch, and the reason says so.
+    Where the champion or the weights of the package do not fit, a network is trained from scratch,
+    and the reason says so.
 
     Args:
         tonight: The night.
@@ -63,11 +67,22 @@ def choose_starts(
     """
     if tonight.spec.training.start_from == NO_START:
         return {network: Start() for network in settings}
+    if tonight.spec.training.start_from == PRETRAINED:
+        return {
+            network: _pretrained(wanted, panel, train_until) for network, wanted in settings.items()
+        }
     found = _find(tonight)
     return {
         network: _start(tonight, found, wanted, panel, train_until)
         for network, wanted in settings.items()
     }
+
+
+def _pretrained(settings: TrainingSettings, panel: Panel, train_until: int) -> Start:
+    why, network = why_not_pretrained(settings, panel, train_until=train_until), settings.network
+    if why:
+        return Start(f"{network} starts from scratch and not from {HOURLY}, because {why}.")
+    return Start(f"{network} starts from {HOURLY}.", version=HOURLY, pretrained=True)
 
 
 def _find(tonight: Tonight) -> _Found:

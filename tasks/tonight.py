@@ -13,7 +13,7 @@ from data_contracts.errors import SpecError
 from data_contracts.frequency import Grid
 from data_contracts.moments import in_utc
 from data_contracts.observations import check_severities
-from data_contracts.spec import NO_START, Spec
+from data_contracts.spec import NO_START, PRETRAINED, Spec
 from data_contracts.vocabulary import CHAMPION
 from models.forecasters.baselines import check_baseline
 from models.learning.device import check_device
@@ -155,7 +155,7 @@ def check_start(spec: Spec, warehouse: Warehouse) -> None:
     Raises:
         SpecError: Naming the newest that there are.
     """
-    if spec.training.start_from in (NO_START, CHAMPION):
+    if spec.training.start_from in (NO_START, PRETRAINED, CHAMPION):
         return
     try:
         find_version(warehouse, spec.training.start_from)

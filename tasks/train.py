@@ -16,6 +16,7 @@ from data_contracts.night import Decision
 from data_contracts.spec import NO_START
 from models.forecasters.forecaster import Forecaster
 from models.gate.schedule import Due, When, training_due
+from models.learning.pretrained import pretrained_settings
 from models.learning.settings import TrainingSettings
 from models.panel import Ints, Panel
 from tasks.contenders import CHALLENGER, Contender, open_contender
@@ -282,6 +283,8 @@ def _fit(
             listener(progress)
 
     settings = training_settings(tonight, network, longest=_longest(panel, train_until))
+    if start.pretrained:
+        settings = pretrained_settings(settings)
     return train(panel, settings, train_until=train_until, progress=report, start=start.forecaster)
 
 

@@ -65,6 +65,7 @@ class TrainingSettings:
         auxiliary_weight: What the loss of all auxiliary heads together, in standard deviations,
             counts beside that of the target, in seasonal changes.
         freeze: Groups of layers that stay as they were in the start, if there is one.
+        pretrained: Name of the weights of the package that networks start from; empty for none.
         device: Where to train: `auto`, `cpu` or `gpu`.
     """
 
@@ -92,6 +93,7 @@ class TrainingSettings:
     auxiliary: tuple[str, ...] = ()
     auxiliary_weight: float = 0.2
     freeze: tuple[str, ...] = ()
+    pretrained: str = ""
     device: str = "auto"
 
     @property

@@ -16,10 +16,11 @@ from models.forecasters.support import Support
 from models.learning.curves import Curve
 from models.learning.device import training_device
 from models.learning.learning_rate import WARM_UP, learning_rate_share
+from models.learning.pretrained import take_over
 from models.learning.sampling import Origins, split_origins
 from models.learning.series_scales import series_scales
 from models.learning.settings import Member, NetworkSettings, TrainingSettings
-from models.learning.transfer import warm_settings
+from models.learning.transfer import in_its_sizes, warm_settings
 from models.learning.window_inputs import Features, WindowReader, moments
 from models.learning.workbench import Batch, Workbench, workbench
 from models.networks import build_network, check_network
@@ -134,7 +135,10 @@ def train(
     """
     for name in settings.networks:
         check_network(name)
-    settings = warm_settings(settings) if start else replace(settings, freeze=())
+    if start:
+        settings = warm_settings(in_its_sizes(start, settings))
+    elif not settings.pretrained:
+        settings = replace(settings, freeze=())
     run = _Run(panel, settings, train_until, start)
     trained = run.train_members(progress)
     weights: tuple[float, ...] = ()
@@ -231,6 +235,8 @@ class _Run:
         network = build_network(member.network, sizes, member.seed)
         if self._start is not None:
             network.set_weights(self._start.networks[number].get_weights())
+        elif settings.pretrained:
+            take_over(network, member.network, sizes)
         bench = workbench(member.network, sizes, self._device, frozen=settings.freeze)
         # Else one warm start after the other would learn from the same draw, moved by a night.
         night = [self._anchor % 2**32] if self._start else []

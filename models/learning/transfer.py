@@ -46,6 +46,14 @@ def warm_settings(settings: TrainingSettings) -> TrainingSettings:
     )
 
 
+def in_its_sizes(start: NeuralForecaster, settings: TrainingSettings) -> TrainingSettings:
+    """Settings with the sizes of a start that has them from the weights of the package."""
+    had = start.settings
+    if not had.pretrained:
+        return settings
+    return replace(settings, units=had.units, num_heads=had.num_heads, pretrained=had.pretrained)
+
+
 def why_not(
     start: NeuralForecaster, panel: Panel, settings: TrainingSettings, *, train_until: int
 ) -> str:
@@ -80,6 +88,7 @@ def _other_settings(
 ) -> str:
     if start.name != settings.network:
         return f"it is of the network {start.name}"
+    settings = in_its_sizes(start, settings)
     for field in fields(settings):
         had, asked = getattr(start.settings, field.name), getattr(settings, field.name)
         if field.name not in FREE and had != asked:

@@ -237,8 +237,8 @@ KEYS = {
     ),
     "start of another kind": (
         {"training__start_from": "champoin"},
-        "training.start_from: expected none, champion or the name of a version, such as those that "
-        "`nightcast champion SPEC` lists, got 'champoin'.",
+        "training.start_from: expected none, pretrained, champion or the name of a version, such as "
+        "those that `nightcast champion SPEC` lists, got 'champoin'.",
     ),
     "frozen without a start": (
         {"training": {"freeze": ["encoder"]}},
@@ -278,8 +278,10 @@ def test_a_wrong_key_is_told_with_its_value_and_what_was_expected(changes, sente
     assert complaint(**changes) == f"nyc.yaml: {sentence}"
 
 
-@pytest.mark.parametrize("start", ["none", "champion", "20131015T0300-tcn+transformer-0a1b2c"])
-def test_a_training_may_start_from_nothing_the_champion_or_a_version(start):
+@pytest.mark.parametrize(
+    "start", ["none", "pretrained", "champion", "20131015T0300-tcn+transformer-0a1b2c"]
+)
+def test_a_training_may_start_from_nothing_weights_the_champion_or_a_version(start):
     assert parse(training__start_from=start).training.start_from == start
 
 
