@@ -237,8 +237,8 @@ KEYS = {
     ),
     "start of another kind": (
         {"training__start_from": "champoin"},
-        "training.start_from: expected none, pretrained, champion or the name of a version, such as "
-        "those that `nightcast champion SPEC` lists, got 'champoin'.",
+        "training.start_from: expected none, pretrained, champion or the name of a version, such "
+        "as those that `nightcast champion SPEC` lists, got 'champoin'.",
     ),
     "frozen without a start": (
         {"training": {"freeze": ["encoder"]}},

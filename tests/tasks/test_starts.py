@@ -65,6 +65,26 @@ def test_without_a_start_everything_begins_from_scratch(asking, walks):
     assert start.reason == "It starts from scratch, as training.start_from says."
 
 
+def test_a_training_begins_from_the_weights_of_the_package_where_they_fit(tonight_of, walks):
+    training = QUICK | {"start_from": "pretrained"}
+    tonight = tonight_of(season_lengths=[24, 168], candidates=["attention_lstm"], training=training)
+
+    (start,) = starts_tonight(tonight, walks, train_until=walks.cutoff_slot).values()
+
+    assert (start.forecaster, start.version, start.pretrained) == (None, "hourly-1", True)
+    assert start.reason == "attention_lstm starts from hourly-1."
+
+
+def test_weights_of_the_package_that_do_not_fit_give_way_and_it_is_said_why(asking, walks):
+    (start,) = starts_tonight(asking("pretrained"), walks, train_until=walks.cutoff_slot).values()
+
+    assert (start.pretrained, start.version) == (False, None)
+    assert start.reason == (
+        "attention_lstm starts from scratch and not from hourly-1, because it knows seasons of 24 "
+        "and 168 steps alone, in patches of 24."
+    )
+
+
 def test_before_the_first_champion_training_begins_from_scratch_and_says_so(asking, walks):
     (start,) = starts_tonight(asking("champion"), walks, train_until=walks.cutoff_slot).values()
 

@@ -1,0 +1,137 @@
+"""A network of the product that learns on the accelerator, many steps per call."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.pretraining.series import STEPS, WEEK, Array, calendar
+from data_contracts.spec import DECILES
+from models.learning.pinball import PinballLoss
+from models.learning.pretrained import (
+    DAYS,
+    HORIZON,
+    NUM_HEADS,
+    PATCH,
+    SEASONS,
+    UNITS,
+    WAVES,
+)
+from models.learning.settings import NetworkSettings
+from models.networks import build_network
+
+CONTEXT = PATCH * DAYS
+FIRST, SECOND = 0.9, 0.999  # how long AdamW remembers gradients and their squares
+
+
+class Pretraining:
+    """One network and what AdamW knows of it.
+
+    Args:
+        network, scaling: As in the product.
+        seed: Where its weights start.
+        batch: Windows per step.
+        decay: Of the weights.
+    """
+
+    def __init__(self, network: str, scaling: str, *, seed: int, batch: int, decay: float) -> None:
+        sizes = NetworkSettings(
+            context_length=CONTEXT,
+            horizon=HORIZON,
+            quantile_levels=DECILES,
+            season_lengths=SEASONS,
+            known_means=(0.0,) * WAVES,
+            known_scales=(1.0,) * WAVES,
+            units=UNITS,
+            num_heads=NUM_HEADS,
+            scaling=scaling,
+        )
+        self._model: Any = build_network(network, sizes, seed)
+        self._batch, self._decay = batch, decay
+        learned = [jnp.asarray(each.value) for each in self._model.trainable_variables]
+        others = [jnp.asarray(each.value) for each in self._model.non_trainable_variables]
+        nothing = [jnp.zeros_like(each) for each in learned]
+        self._state: Any = (learned, nothing, nothing, jnp.zeros(()), others)
+        self._steps = jax.jit(self._learn)
+
+    def learn(self, key: Array, bank: list[tuple[Array, Array, Array]], rates: Array) -> Array:
+        """Learn one step per learning rate from windows of a bank of series; the mean loss."""
+        series = [jnp.concatenate(parts) for parts in zip(*bank, strict=True)]
+        self._state, losses = self._steps(self._state, key, series, rates)
+        return losses.mean()
+
+    def weights(self) -> dict[str, Any]:
+        """What it has learned, by the path of each variable."""
+        paths = [each.path for each in self._model.trainable_variables]
+        return {path: np.asarray(value) for path, value in zip(paths, self._state[0], strict=True)}
+
+    def _learn(self, state: Any, key: Array, series: Any, rates: Array) -> tuple[Any, Array]:
+        def step(state: Any, drawn: tuple[Array, Array]) -> tuple[Any, Array]:
+            learned, means, squares, count, others = state
+            inputs, target, weights = windows(drawn[0], series, self._batch)
+            loss = jax.value_and_grad(self._loss, has_aux=True)
+            (value, others), gradients = loss(learned, others, inputs, target, weights)
+            moved = [
+                self._moved(*each, count + 1, drawn[1])
+                for each in zip(learned, means, squares, gradients, strict=True)
+            ]
+            learned, means, squares = (list(part) for part in zip(*moved, strict=True))
+            return (learned, means, squares, count + 1, others), value
+
+        return jax.lax.scan(step, state, (jax.random.split(key, len(rates)), rates))
+
+    def _loss(
+        self, learned: Any, others: Any, inputs: Any, target: Array, weights: Array
+    ) -> tuple[Array, Any]:
+        quantiles, others = self._model.stateless_call(learned, others, inputs, training=True)
+        losses = PinballLoss(DECILES).call(target, quantiles)
+        return jnp.mean(losses * weights), others
+
+    def _moved(
+        self, value: Array, mean: Array, square: Array, gradient: Array, count: Array, rate: Array
+    ) -> tuple[Array, Array, Array]:
+        """AdamW (Loshchilov and Hutter, 2019), each gradient clipped to a norm of 1."""
+        norm = jnp.sqrt(jnp.sum(gradient**2))
+        gradient = jnp.where(jnp.isfinite(norm), gradient / jnp.maximum(norm, 1.0), 0.0)
+        mean = FIRST * mean + (1 - FIRST) * gradient
+        square = SECOND * square + (1 - SECOND) * gradient**2
+        fair = rate * jnp.sqrt(1 - SECOND**count) / (1 - FIRST**count)
+        value = value - self._decay * rate * value - fair * mean / (jnp.sqrt(square) + 1e-7)
+        return value, mean, square
+
+
+def windows(key: Array, series: Any, size: int) -> tuple[dict[str, Array], Array, Array]:
+    """Windows as a network reads them, with gaps, and many with a shorter history.
+
+    Args:
+        key: What they are drawn with.
+        series: As from `draw`.
+        size: How many.
+
+    Returns:
+        Inputs; what came, shape `(size, HORIZON)`; how much each window counts `(size,)`.
+    """
+    values, first, change = series
+    keys = iter(jax.random.split(key, 10))
+    steps = jnp.arange(CONTEXT)
+
+    def uniform(high: float, width: int = 1) -> Array:
+        return jax.random.uniform(next(keys), (size, width), maxval=high)
+
+    which = jax.random.randint(next(keys), (size,), 0, len(values))
+    begin = jax.random.randint(next(keys), (size,), 0, STEPS - CONTEXT - HORIZON + 1)
+    slots = begin[:, None] + jnp.arange(CONTEXT + HORIZON)
+    drawn = values[which[:, None], slots]
+    holes = (uniform(1.0, CONTEXT) < uniform(0.3)) & (uniform(1.0) < 0.08)
+    gap, length = uniform(CONTEXT), 1 + uniform(199.0)
+    block = (steps > gap) & (steps < gap + length) & (uniform(1.0) < 0.08)
+    kind, short = uniform(1.0), jnp.floor(uniform(CONTEXT - PATCH))
+    missing = jnp.where(kind < 0.3, CONTEXT / 2, jnp.where(kind < 0.45, short, 0))
+    observed = ~holes & ~block & (steps >= missing)
+    inputs = {
+        "context": jnp.where(observed, drawn[:, :CONTEXT], 0),
+        "observed": observed,
+        "known": calendar()[(first[which][:, None] + slots) % WEEK],
+    }
+    return inputs, drawn[:, CONTEXT:], 1 / change[which]
