@@ -24,8 +24,9 @@ from tasks.contenders import CHALLENGER, Contender, in_service, substitute_of
 from tasks.evaluate import Entry, judge, unseen_origins
 from tasks.progress import stage
 from tasks.promote import judge_by_gate
+from tasks.publish import published_by, refuse_another
+from tasks.retries import DELAYS, may_pass_next_time
 from tasks.service import Service, find_service, write_down
-from tasks.stores.accuracy import published_batches
 from tasks.stores.records import find_decision
 from tasks.tonight import Tonight, begin
 
@@ -76,15 +77,19 @@ def refuse_done(tonight: Tonight) -> None:
     Raises:
         OvertakenError: If this backfill has published the date, or a batch is there that stays.
     """
-    published = {each.cutoff: each.run_id for each in published_batches(tonight.warehouse)}
-    by = published.get(tonight.cutoff)
-    if by == tonight.run_id:
+    if published_by(tonight) == tonight.run_id:
         raise OvertakenError("This backfill has published the date already.")
-    if by is not None and tonight.yields:
-        raise OvertakenError(f"The run {by} has published the date, and what exists is skipped.")
+    refuse_another(tonight)
 
 
-@task(name="load model", task_run_name="load model", cache_policy=NO_CACHE)
+@task(
+    name="load model",
+    task_run_name="load model",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def load_model(tonight: Tonight) -> Service:
     """Find who was in service at the cutoff, or who is today, read it from disk, try its probe.
 
@@ -132,7 +137,14 @@ def no_training(tonight: Tonight) -> Due:
     return Due(False, f"No training, because the backfill asks for the champion of {whose}.")
 
 
-@task(name="choose", task_run_name="choose", cache_policy=NO_CACHE)
+@task(
+    name="choose",
+    task_run_name="choose",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def choose(
     tonight: Tonight,
     before: Service,
@@ -158,7 +170,14 @@ def choose(
     return chosen, decision
 
 
-@task(name="stand in", task_run_name="stand in", cache_policy=NO_CACHE)
+@task(
+    name="stand in",
+    task_run_name="stand in",
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=may_pass_next_time,
+    cache_policy=NO_CACHE,
+)
 def stand_in(
     tonight: Tonight, decision: Decision, publisher: Contender, output: Verdict
 ) -> tuple[Contender, Decision]:

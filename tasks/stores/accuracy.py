@@ -87,7 +87,7 @@ def keep_baseline(
     cutoff: pd.Timestamp,
     levels: tuple[float, ...],
     run_id: str,
-    token: int,
+    token: int | None,
 ) -> int:
     """Keep what the baseline would have published at a cutoff, in the place of what was kept.
 
@@ -98,7 +98,8 @@ def keep_baseline(
         cutoff: Of all rows.
         levels: Quantile levels, ascending.
         run_id: Of the run that publishes the batch.
-        token: Start of the attempt in nanoseconds; what a later attempt kept stays.
+        token: Start of the attempt in nanoseconds; what a later attempt kept stays. With None the
+            rows replace whatever is there, and any attempt may replace them.
 
     Returns:
         Version of the table that first holds the rows.

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from data_contracts.errors import ConflictError, OvertakenError
 from data_contracts.versions import FIELD, refuse_newer
+from data_contracts.vocabulary import RUN_ID
 from tasks.lineage import code_version
 from tasks.stores.connection import options_for
 from tasks.stores.files import sync, sync_if_there
@@ -57,11 +58,13 @@ class Commit:
             written under a higher one stay; None writes over whatever is there.
         reason: Why, one sentence. Without one a fenced commit says whether it is the first of its
             batch.
+        yields: Whether rows of any other run stay, whenever they were written.
     """
 
     run_id: str
     token: int | None = None
     reason: str = ""
+    yields: bool = False
 
 
 def open_table(table: Table) -> "DeltaTable | None":
@@ -171,7 +174,8 @@ def replace_rows(table: Table, rows: pa.Table, *, where: Where, commit: Commit) 
 
     Raises:
         ContractError: If the rows do not keep the contract, or there are none.
-        ConflictError: If the batch was written under a higher token, or others kept writing it.
+        ConflictError: If the batch was written under a higher token, or by another run that this
+            one yields to, or others kept writing it.
         StorageError: If the folder cannot be written.
     """
     rows = conform(rows, table, where)
@@ -200,6 +204,8 @@ def try_replace(
 
     condition = predicate(where)
     guard = f"{table.name}/{condition}"
+    if commit.yields:  # looked up in the snapshot itself: whoever comes in between is a conflict
+        _refuse_others(opened, table, condition, commit.run_id)
     commit = _explained(commit, _refuse_older(opened, guard, commit.token))
     fence = [] if commit.token is None else [Transaction(guard, commit.token)]
     commit_id = uuid4().hex
@@ -395,6 +401,24 @@ def _refuse_older(opened: "DeltaTable", guard: str, token: int | None) -> int | 
             f"{token}); nothing was changed."
         )
     return seen
+
+
+def _refuse_others(opened: "DeltaTable", table: Table, condition: str, run_id: str) -> None:
+    """Stop where there are rows of another run."""
+    from deltalake import QueryBuilder
+
+    wanted = f"SELECT DISTINCT {RUN_ID} FROM there WHERE {condition}"
+    with storage_trouble("read", table.path):
+        try:
+            found = QueryBuilder().register("there", opened).execute(wanted).read_all()
+        except Exception as error:  # it has no class of its own, whatever is wrong with a file
+            raise OSError(str(error)) from error
+    others = [run for run in pa.table(found)[RUN_ID].to_pylist() if run != run_id]
+    if others:
+        raise OvertakenError(
+            f"The run {others[0]} has written {table.name}/{condition} already, and what exists "
+            "stays; nothing was changed."
+        )
 
 
 def _try_delete(opened: "DeltaTable", table: Table, where: Where, commit: Commit) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 LATEST = "latest.parquet"
+PUBLISHED = "Published, and no batch of another run replaced."  # by a run that yields
 
 
 def publish_batch(
@@ -39,7 +40,7 @@ def publish_batch(
     cutoff: pd.Timestamp,
     levels: tuple[float, ...],
     run_id: str,
-    token: int,
+    token: int | None,
 ) -> int:
     """Make the rows the batch of their cutoff, in the place of what was published for it before.
 
@@ -50,14 +51,16 @@ def publish_batch(
         cutoff: Of all rows, aware of its zone.
         levels: Quantile levels, ascending.
         run_id: Who publishes.
-        token: Start of the attempt in nanoseconds; the batch of a later attempt stays.
+        token: Start of the attempt in nanoseconds; the batch of a later attempt stays. With None
+            that of any other run stays, and any attempt may replace this one.
 
     Returns:
         Version of the table that first holds the batch.
 
     Raises:
         ContractError: If the rows do not keep the contract, or there are none.
-        ConflictError: If a later attempt has published this cutoff, or others keep doing so.
+        ConflictError: If a later attempt has published this cutoff, or, without a token, another
+            run, or others keep doing so.
         StorageError: If the warehouse cannot be written.
     """
     batch = of_night(cutoff)
@@ -65,7 +68,7 @@ def publish_batch(
         forecasts_table(warehouse, levels),
         stamped(rows, {**batch, RUN_ID: run_id}),
         where=batch,
-        commit=Commit(run_id, token),
+        commit=Commit(run_id, token, PUBLISHED if token is None else "", yields=token is None),
     )
 
 

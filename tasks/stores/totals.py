@@ -27,9 +27,13 @@ def publish_totals(
     cutoff: pd.Timestamp,
     levels: tuple[float, ...],
     run_id: str,
-    token: int,
+    token: int | None,
 ) -> int:
-    """Make the rows the totals of their cutoff; arguments and errors as in `publish_batch`."""
+    """Make the rows the totals of their cutoff; arguments and errors as in `publish_batch`.
+
+    Without a token they replace whatever is there, which is nothing or was left by a run that died,
+    and totals of any attempt may replace them.
+    """
     batch = of_night(cutoff)
     return replace_rows(
         totals_table(warehouse, levels),
