@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def refuse_repetition(tonight: Tonight) -> None:
     """Stop a run of the schedule whose night has been published, by a run that came to its end.
 
-    A night of another spec, or one that knew less, is published again. Runs by hand always are.
+    A night of another spec, or one that knew less, is published again, and so is one of a backfill,
+    which has moved nobody. Runs by hand always are.
 
     Raises:
         OvertakenError: Saying by which run.
@@ -27,7 +28,7 @@ def refuse_repetition(tonight: Tonight) -> None:
     if not _is_scheduled():
         return
     done = read_night(tonight.warehouse, tonight.cutoff)
-    if done is None or not done.published:
+    if done is None or not done.published or done.backfill:
         return
     if done.spec_digest == tonight.spec.digest and done.as_of >= tonight.as_of:
         raise OvertakenError(

@@ -203,10 +203,11 @@ def with_history(tonight: Tonight, page: Page) -> Page:
 
 def _keep(tonight: Tonight, page: Page) -> None:
     page = with_history(tonight, page)
-    write_night(tonight.warehouse, page.night)
     write_report(tonight.warehouse, tonight.cutoff, _rendered(page))
-    come_to_its_end(tonight)
     _show(page, place_of_report(tonight.warehouse, tonight.cutoff))
+    come_to_its_end(tonight)
+    # Last: a night on record counts as done, and its run is not repeated.
+    write_night(tonight.warehouse, page.night)
 
 
 def _rendered(page: Page) -> str:

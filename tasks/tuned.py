@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import RefusedError
+from data_contracts.plain_text import without_secrets
 from data_contracts.search import Values
 from data_contracts.spec import load_spec
 from data_contracts.study import FoldSpan, Trial, Tuned
@@ -123,7 +124,9 @@ def _with_new_spec(work: Work, tuned: Tuned) -> Tuned:
     new = _new_text(search, tuned.changes)
     written = [folder / NEW_SPEC, *([target.path] if target.path else [])]
     for path in reversed(written):  # the one that says what may be replaced comes last
-        write_text(path, _remark(tuned) + new.text)
+        # What a URI keeps secret stays in the file of whoever asked for it.
+        text = new.text if path == target.path else without_secrets(new.text)
+        write_text(path, _remark(tuned) + text)
         load_spec(path)  # what is written can be read
     share_file(search.tonight.warehouse, folder / NEW_SPEC)
     return tuned.model_copy(

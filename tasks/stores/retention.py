@@ -110,7 +110,7 @@ def unneeded(
         versions=tuple(gone),
         models=(*_oldest(idle, 0), *_unregistered(warehouse, known, folders)),
         snapshots=_oldest(_ages(warehouse, warehouse.snapshots, now), keep.snapshots, needed),
-        runs=_oldest(_ages(warehouse, warehouse.runs, now), keep.runs),
+        runs=_earliest(_ages(warehouse, warehouse.runs, now), keep.runs),
         leftovers=(*leftovers(warehouse, now), *_copies(warehouse, now)),
     )
 
@@ -189,6 +189,12 @@ def _oldest(
     """Folders beyond the newest ones, without those that are needed or may be in use."""
     newest_first = sorted((age, name) for name, age in folders.items() if name not in needed)
     return tuple(name for age, name in newest_first[keep:] if age >= UNTOUCHED)
+
+
+def _earliest(nights: Mapping[str, pd.Timedelta], keep: int) -> tuple[str, ...]:
+    """Nights before the last ones, which a backfill of earlier dates does not displace."""
+    last_first = sorted(nights, reverse=True)
+    return tuple(name for name in last_first[keep:] if nights[name] >= UNTOUCHED)
 
 
 def _ages(warehouse: Warehouse, folder: Path, now: pd.Timestamp) -> dict[str, pd.Timedelta]:

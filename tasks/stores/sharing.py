@@ -55,6 +55,8 @@ def share_folder(warehouse: Warehouse, folder: Path, *, anew: bool = False) -> N
     """
     if warehouse.store is None:
         return
+    if anew:  # killed half-way, this must not leave the old manifest beside new files
+        warehouse.store.remove([_name(warehouse, folder / MANIFEST)])
     there = {} if anew else warehouse.store.entries(_name(warehouse, folder))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path == folder / MANIFEST):

@@ -81,6 +81,7 @@ def test_by_hand_a_night_is_always_repeated(nights):
         pytest.param({"published": False}, id="refused"),
         pytest.param({"spec_digest": "another"}, id="of another spec"),
         pytest.param({"as_of": pd.Timestamp("2024-03-09T23:50Z")}, id="that knew less"),
+        pytest.param({"backfill": "then"}, id="of a backfill"),
         pytest.param(None, id="that died"),
     ],
 )

@@ -10,8 +10,8 @@ from data_contracts.night import Decision, Night
 from data_contracts.spec import parse_spec
 from data_contracts.verdicts import Check, Verdict
 from models.panel import Panel
-from tasks.report import _show, page_of, page_of_refusal, with_history
-from tasks.stores.runs import write_validation
+from tasks.report import _show, page_of, page_of_refusal, report_refusal, with_history
+from tasks.stores.runs import read_night, write_validation
 
 CUTOFF = pd.Timestamp("2013-12-11T04:00Z")
 SPEC = parse_spec(
@@ -138,6 +138,19 @@ def test_the_page_of_a_night_shows_the_nights_before(tonight_of):
 
     assert page.history is not None
     assert page.history.nights == (before, CUTOFF)
+
+
+def test_a_night_is_on_record_once_its_page_is_there(tonight_of, monkeypatch):
+    def refuse(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("tasks.report.write_report", refuse)
+    tonight = tonight_of(CUTOFF)
+
+    with pytest.raises(OSError, match="the disk is full"):
+        report_refusal.fn(tonight, Verdict(contract="observations"))
+
+    assert read_night(tonight.warehouse, CUTOFF) is None
 
 
 @pytest.mark.flow

@@ -182,6 +182,18 @@ def test_the_newest_nights_stay(warehouse):
     assert len(list(warehouse.runs.iterdir())) == 2
 
 
+def test_a_backfill_of_earlier_dates_displaces_no_later_night(warehouse):
+    for day, age in ((1, 2), (2, 3), (8, 5), (9, 4)):
+        folder = warehouse.run(pd.Timestamp(f"2024-03-0{day}T00:00Z"))
+        folder.mkdir(parents=True)
+        (folder / "report.html").write_text("")
+        aged(folder, age)
+
+    removed = clear_out(warehouse, Retention(runs=2), now=NOW)
+
+    assert set(removed.runs) == {"20240301T0000", "20240302T0000"}
+
+
 def test_what_killed_runs_left_behind_goes_after_a_day(warehouse):
     leftovers = [
         folder / name

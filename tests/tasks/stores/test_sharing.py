@@ -52,6 +52,26 @@ def test_a_copy_that_was_damaged_is_fetched_again(here, store_version):
     assert (open_model(here, version) / "weights").read_text() == "weights"
 
 
+def test_a_folder_that_is_put_anew_has_no_manifest_until_it_is_whole(here, monkeypatch):
+    folder = here.snapshots / "panel"
+    folder.mkdir(parents=True)
+    for name in ("a", "b", "manifest.json"):
+        (folder / name).write_text("old")
+    share_folder(here, folder)
+    put = ObjectStore.put
+
+    def full(store, name, path):
+        if name.endswith("/b"):
+            raise StorageError("The store is full.")
+        put(store, name, path)
+
+    monkeypatch.setattr(ObjectStore, "put", full)
+    with pytest.raises(StorageError, match="full"):
+        share_folder(here, folder, anew=True)
+
+    assert set(here.store.entries("snapshots/panel")) == {"snapshots/panel/a", "snapshots/panel/b"}
+
+
 def test_a_model_that_is_damaged_in_the_store_is_refused_everywhere_else(
     here, there, tmp_path, store_version
 ):
