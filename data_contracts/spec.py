@@ -855,7 +855,20 @@ class Spec(Part):
     def training_timeout(self) -> timedelta:
         """How long a night waits for a training that has begun on another worker."""
         minutes = self.training.timeout_minutes
-        return timedelta(minutes=2 * self.training.minutes + 10 if minutes is None else minutes)
+        return self._training_at_most if minutes is None else timedelta(minutes=minutes)
+
+    @property
+    def training_limit(self) -> timedelta:
+        """Time after which a candidate's training on another worker is given up, for it hangs.
+
+        A night that does not want to wait long is no reason to give up what the next one can judge.
+        """
+        return 2 * max(self.training_timeout, self._training_at_most)
+
+    @property
+    def _training_at_most(self) -> timedelta:
+        """What trainings take in all, with slack for what is no training."""
+        return timedelta(minutes=2 * self.training.minutes + 10)
 
     @property
     def max_age(self) -> int:

@@ -27,8 +27,6 @@ from tasks.tonight import Tonight
 from tasks.train import train_candidates
 from tasks.validate import set_aside
 
-HANGS = 2  # times what a night waits, after which a training is given up; it frees its worker
-
 
 @flow(name="training", flow_run_name=spec_and_instant)
 @ends_in_a_sentence
@@ -64,7 +62,7 @@ def training(
     panel = load_panel(source)
     tonight = of_snapshot(tonight, panel, as_of=as_of)
     until = last_seen(tonight, panel, train_until)
-    limit = HANGS * tonight.spec.training_timeout.total_seconds()
+    limit = tonight.spec.training_limit.total_seconds()
     return all_stored(train_candidates(tonight, source, train_until=until, limit=limit))
 
 

@@ -355,6 +355,14 @@ def test_a_night_waits_longer_than_a_training_may_take(training, minutes):
 
 
 @pytest.mark.parametrize(
+    ("timeout", "minutes"), [(None, 48), (1, 48), (60, 120)], ids=["usual", "impatient", "patient"]
+)
+def test_a_night_that_does_not_wait_long_lets_its_training_go_on(timeout, minutes):
+    spec = parse(training={"minutes": 7, "timeout_minutes": timeout})
+    assert spec.training_limit == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
     "changes",
     [{"horizon": 25}, {"name": "other"}, {"training__seed": 8}, {"gate__alpha": 0.1}],
     ids=lambda changes: next(iter(changes)),
