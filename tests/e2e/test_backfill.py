@@ -1,5 +1,9 @@
 """A backfill that a real worker runs for a real server: cancelled half-way, and retried."""
 
+import json
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 
@@ -112,6 +116,28 @@ def test_a_backfill_that_is_cancelled_half_way_and_retried_does_every_date_once(
     assert len(runs) == DATES, "a date keeps its run"
     assert {each["name"] for each in runs} >= {"waves backfill of 2024-02-01 00:00 UTC"}
     assert all(each["deployment_id"] for each in runs), "so that a worker can retry it"
+
+
+def test_a_command_that_is_killed_half_way_goes_on_where_it_was(tmp_path, write_waves):
+    """Without a server: each time the command has one of its own."""
+    write_waves(tmp_path, schedule={"active": False})
+    command = [sys.executable, "-m", "flows.cli", "backfill", "waves.yaml", "--resume", "mine"]
+    command += ["--start", "2024-02-01", "--end", "2024-02-05", "--existing", "replace", "--json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as killed:
+        try:
+            wait_until(lambda: commits(tmp_path) or killed.poll() is not None)
+        finally:
+            killed.send_signal(signal.SIGKILL)
+    before = commits(tmp_path)
+    assert 0 < len(before) < 5
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["headline"] == "5 published, 0 skipped."
+    assert list(commits(tmp_path).values()) == [1] * 5
 
 
 def _is_over(run):

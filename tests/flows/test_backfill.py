@@ -1,10 +1,6 @@
 """Backfills through the command, on a real Prefect server."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -153,25 +149,3 @@ def test_dates_are_listed_without_doing_them(write, observed, tmp_path):
     assert listed.exit_code == 0, listed.output
     assert states(listed) == ["to do", "to do"]
     assert not (tmp_path / "warehouse").exists()
-
-
-def test_lanes_do_dates_side_by_side_and_end_with_who_opened_them(write, observed, tmp_path):
-    """Killed half-way and resumed, with a server of its own each time."""
-    write(observed)
-    second = tmp_path / "warehouse/waves/forecasts.delta/_delta_log/00000000000000000001.json"
-    command = [sys.executable, "-m", "flows.cli", "backfill", "spec.yaml", "--resume", "mine"]
-    command += ["--start", "2024-02-01", "--end", "2024-02-04", "--existing", "replace", "--json"]
-
-    killed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 240
-    while not second.exists():
-        assert time.monotonic() < deadline
-        assert killed.poll() is None
-        time.sleep(0.05)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-    assert {each["state"] for each in json.loads(done.stdout)["dates"]} == {"published"}
-    assert publications() == {f"2024-0{day}": 1 for day in ("1-31", "2-01", "2-02", "2-03")}
