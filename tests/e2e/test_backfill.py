@@ -12,15 +12,16 @@ from deltalake import DeltaTable
 
 from benchmarks.orchestration.own_server import own_server, own_worker
 
-PATIENCE = 280  # seconds for a run, on a busy machine
+PATIENCE = 500  # seconds for a run, on a busy machine
 DATES = 8
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, write_waves):
-    """A folder with a spec that trains nothing."""
+    """A folder with a spec that trains nothing, and names files by where they are."""
     place = tmp_path_factory.mktemp("backfill")
-    write_waves(place, schedule={"active": False})
+    source, warehouse = {"uri": str(place / "waves.parquet")}, str(place / "warehouse")
+    write_waves(place, source=source, warehouse=warehouse, schedule={"active": False})
     return place
 
 
@@ -38,7 +39,7 @@ def client(place):
 
 
 @pytest.fixture(scope="module")
-def deployment(client):
+def deployment(client, place):
     """Of the backfill; that of its dates is there, too."""
     from flows.backfill import backfill
     from flows.backfill_date import backfill_date
@@ -47,7 +48,7 @@ def deployment(client):
         client.create_deployment(
             client.create_flow(flow),
             flow.name,
-            parameters={"spec": "waves.yaml"} if flow is backfill else {},
+            parameters={"spec": str(place / "waves.yaml")} if flow is backfill else {},
             entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
             work_pool_name="cpu",
             enforce_parameter_schema=False,
