@@ -1,8 +1,10 @@
+from uuid import uuid4
+
 import pandas as pd
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.flow_engine import run_flow
 
@@ -25,15 +27,15 @@ def scheduled(body):
     # Over long ago: the server lets no run begin before its time.
     span = {"start_time": "2024-03-01T00:00:00Z", "end_time": "2024-03-02T00:00:00Z"}
     with get_client(sync_client=True) as client:
-        deployment = client.create_deployment(client.create_flow(run), "daily", schedules=[daily])
+        name = f"daily-{uuid4()}"  # runs of other tests are not among its own
+        deployment = client.create_deployment(client.create_flow(run), name, schedules=[daily])
         path = {"id": deployment}
         client.request("POST", "/deployments/{id}/schedule", path_params=path, json=span)
         only = {"deployments": {"id": {"any_": [str(deployment)]}}}
         found = client.request("POST", "/flow_runs/filter", json=only).json()
         (missed,) = [each for each in found if each["expected_start_time"] < "2025"]
-        result = run_flow(run, flow_run=client.read_flow_run(missed["id"]))
-        client.delete_deployment(deployment)
-    return result
+        client.update_deployment(deployment, DeploymentUpdate(paused=True))
+        return run_flow(run, flow_run=client.read_flow_run(missed["id"]))
 
 
 def night_of(tonight, **changes):
