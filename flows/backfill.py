@@ -70,10 +70,10 @@ def backfill(
         every: Days from one date to the next.
         at: Time of day to pretend to live at, such as 02:30; if empty, that of the nights where
             they have a schedule, or else midnight.
-        model: then takes the champion of each date; now takes the one of today, which may have
-            learned from what came; retrain trains as of each date and asks the gate.
-        existing: skip leaves batches alone that are there, whoever made them; replace makes them
-            anew.
+        model: `then` takes the champion of each date; `now` takes the one of today, which may have
+            learned from what came; `retrain` trains as of each date and asks the gate.
+        existing: `skip` leaves batches alone that are there, whoever made them; `replace` makes
+            them anew.
         at_once: How many dates are done at a time; each takes a core and about 1.5 GB.
         on_error: Whether to go on with the other dates after one that did not go well.
         dry_run: Only list the dates.
