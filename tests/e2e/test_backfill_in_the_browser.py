@@ -103,7 +103,7 @@ def test_a_backfill_is_started_and_watched_until_every_date_is_in_the_table(page
         name = f"waves backfill of 2024-02-{day} 00:00 UTC"
         expect(page.get_by_role("link", name=name)).to_be_visible()
     page.get_by_text("Artifacts", exact=True).click()
-    expect(page.get_by_text("3 of 3 dates, 100 %.")).to_be_visible()
+    expect(page.get_by_role("link", name="progress-backfill-waves")).to_be_visible()
     assert asked - {None} == {"127.0.0.1"}  # None: what is part of the page itself
 
     rows = served.forecasts("waves")
