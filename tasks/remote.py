@@ -111,7 +111,7 @@ def call(order: Order, patience: Patience) -> Answer:
     except httpx.HTTPStatusError as error:
         return Answer("absent", f"The Prefect server refuses the run: {_first_line(error)}.")
     except (httpx.HTTPError, RuntimeError) as error:
-        if not _is_of_server(error):
+        if not is_of_server(error):
             raise
         return Answer("absent", f"The Prefect server does not answer: {_first_line(error)}.")
     return answer
@@ -234,13 +234,13 @@ def _insist(ask: Callable[[], T], seconds: float) -> T:
         except (httpx.HTTPError, RuntimeError) as error:
             now = time.monotonic()
             silent_since = silent_since or now
-            if not _is_of_server(error) or now - silent_since > seconds:
+            if not is_of_server(error) or now - silent_since > seconds:
                 raise
             log().warning("The Prefect server does not answer, and is asked again: %s", error)
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def _is_of_server(error: Exception) -> bool:
+def is_of_server(error: Exception) -> bool:
     """Whether an error is one of a server that may answer later, and none of the question."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.is_server_error

@@ -3,6 +3,7 @@
 Each automation is known by its name, so that deploying again changes it and makes no second one.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
 TAG = "nightcast"
+NIGHTLY = "nightly"  # tag of the runs of nights
+LONGEST_NIGHT = timedelta(hours=12)
+UNBEGUN = timedelta(minutes=30)
 SILENCE = timedelta(seconds=120)  # four signs of life, of which a busy machine may be late with two
-OVER = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed")
+OVER = ("Completed", "Skipped", "Failed", "TimedOut", "Cancelled", "Crashed")
 WAITING = ("Paused", "Suspended", "AwaitingRetry", "AwaitingConcurrencySlot")  # no process is due
-FAILED = ("Failed", "TimedOut", "Crashed")
+FAILED = ("Failed", "TimedOut", "Crashed", "Cancelled")
 BODY = """\
 {{ flow_run.name }} ended {{ flow_run.state.name }}: {{ flow_run.state.message }}
 {{ flow_run|ui_url }}
@@ -55,13 +59,42 @@ def crash_the_silent() -> "AutomationCore":
     )
 
 
+def end_the_hung() -> "AutomationCore":
+    """A night that hangs, and gives signs of life all the same, is cancelled for the next one."""
+    from prefect.events.actions import CancelFlowRun
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    hours = f"{LONGEST_NIGHT.total_seconds() / 3600:.0f} h"
+    return AutomationCore(
+        name="nightcast: end nights that hang",
+        description=f"A night that has run for {hours} is cancelled, so that the next one begins.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.Running"},
+            expect={f"prefect.flow-run.{state}" for state in OVER},
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification({"prefect.resource.id": f"prefect.tag.{NIGHTLY}"}),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=LONGEST_NIGHT,
+        ),
+        actions=[CancelFlowRun()],
+    )
+
+
 def telling_name(spec_name: str) -> str:
     """Of the automation that tells of failed nights of one spec."""
     return f"nightcast: tell of failed nights of {spec_name}"
 
 
-def tell_of_failures(spec_name: str, deployment: UUID, block: UUID) -> "AutomationCore":
-    """Every night of a deployment that fails is told of through a notification block."""
+def late_name(spec_name: str) -> str:
+    """Of the automation that tells of nights of one spec that do not begin."""
+    return f"nightcast: tell of nights of {spec_name} that do not begin"
+
+
+def tell_of_failures(spec_name: str, deployments: Sequence[UUID], block: UUID) -> "AutomationCore":
+    """Every run of some deployments that fails is told of through a notification block."""
     from prefect.events.actions import SendNotification
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.schemas.events import ResourceSpecification
@@ -72,7 +105,7 @@ def tell_of_failures(spec_name: str, deployment: UUID, block: UUID) -> "Automati
             expect={f"prefect.flow-run.{state}" for state in FAILED},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
             match_related=ResourceSpecification(
-                {"prefect.resource.id": f"prefect.deployment.{deployment}"}
+                {"prefect.resource.id": [f"prefect.deployment.{each}" for each in deployments]}
             ),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
@@ -82,8 +115,40 @@ def tell_of_failures(spec_name: str, deployment: UUID, block: UUID) -> "Automati
         actions=[
             SendNotification(
                 block_document_id=block,
-                subject=f"{spec_name}: a night ended {{{{ flow_run.state.name }}}}",
+                subject=f"{spec_name}: {{{{ flow_run.name }}}} ended {{{{ flow_run.state.name }}}}",
                 body=BODY,
+            )
+        ],
+    )
+
+
+def tell_of_the_late(spec_name: str, night: UUID, block: UUID) -> "AutomationCore":
+    """A night that no worker begins is told of, for it fails nowhere."""
+    from prefect.events.actions import SendNotification
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    minutes = f"{UNBEGUN.total_seconds() / 60:.0f} min"
+    return AutomationCore(
+        name=late_name(spec_name),
+        trigger=EventTrigger(
+            after={"prefect.flow-run.Late"},
+            expect={f"prefect.flow-run.{state}" for state in ("Running", *OVER)},
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification(
+                {"prefect.resource.id": f"prefect.deployment.{night}"}
+            ),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=UNBEGUN,
+        ),
+        actions=[
+            SendNotification(
+                block_document_id=block,
+                subject=f"{spec_name}: a night has not begun",
+                body=f"{{{{ flow_run.name }}}} was due {minutes} ago and has not begun: see "
+                "whether a worker of its pool runs, and what.\n{{ flow_run|ui_url }}\n",
             )
         ],
     )

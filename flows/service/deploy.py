@@ -16,8 +16,11 @@ from data_contracts.errors import SpecError
 from flows.service.automations import (
     crash_the_silent,
     drop,
+    end_the_hung,
     keep,
+    late_name,
     tell_of_failures,
+    tell_of_the_late,
     telling_name,
 )
 from flows.service.description import OF_A_SPEC, described
@@ -105,8 +108,10 @@ def deploy(paths: Sequence[Path], pools: Path | None = None) -> Deployments:
         }
         if given:
             keep(client, crash_the_silent())
+            keep(client, end_the_hung())
         for each in given:
-            warnings += _tell(client, each, deployed[f"nightly/{each.spec.name}"])
+            own = [deployed[f"{flow}/{each.spec.name}"] for flow in ("nightly", "scoring")]
+            warnings += _tell(client, each, own)
         now = deployments_of_ours(client)
         return Deployments(
             api=str(client.api_url),
@@ -164,11 +169,18 @@ def _left(before: Mapping[str, "DeploymentResponse"], given: Sequence[Given]) ->
     )
 
 
-def _tell(client: "SyncPrefectClient", given: Given, night: UUID) -> list[str]:
-    """Have failed nights told of where the spec wants that; a sentence where it cannot be had."""
+def _tell(client: "SyncPrefectClient", given: Given, own: Sequence[UUID]) -> list[str]:
+    """Have failed runs told of where the spec wants that; a sentence where it cannot be had.
+
+    Args:
+        client: Of the server.
+        given: The spec.
+        own: Its deployments, that of its nights first.
+    """
     spec = given.spec
     if spec.notify is None:
         drop(client, telling_name(spec.name))
+        drop(client, late_name(spec.name))
         return []
     block = notification_block(client, spec.notify)
     if isinstance(block, str):
@@ -176,7 +188,8 @@ def _tell(client: "SyncPrefectClient", given: Given, night: UUID) -> list[str]:
             f"Nobody is told of failed nights of {spec.name}: {block}, and deploy again; "
             "everything else is deployed."
         ]
-    keep(client, tell_of_failures(spec.name, night, block))
+    keep(client, tell_of_failures(spec.name, own, block))
+    keep(client, tell_of_the_late(spec.name, own[0], block))
     return []
 
 

@@ -1,7 +1,6 @@
 """Where a service on one machine lives: its folder, its address, and the settings that follow."""
 
 import os
-import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +67,11 @@ class Place:
         """Where the records are, without what is secret about it."""
         if self.database is None:
             return str(self.folder / "prefect.db")
-        return re.sub(r"^(\w+)[^:]*://(?:[^@]*@)?([^?]*).*$", r"\1 at \2", self.database)
+        scheme, _, rest = self.database.partition("://")
+        where, _, query = rest.partition("?")
+        kind = scheme.partition("+")[0]
+        # An @ behind a question mark may belong to a password that holds one.
+        return kind if "@" in query else f"{kind} at {where.rpartition('@')[2]}"
 
     def log(self, name: str) -> Path:
         """The log of one process."""
@@ -141,8 +144,8 @@ def database_of(url: str | None) -> str | None:
 
 def _without_secrets() -> dict[str, str]:
     """The environment of this process, without what only the server may know."""
-    secrets = (DATABASE, "PREFECT_API_DATABASE_CONNECTION_URL", AUTH)
-    return {name: value for name, value in os.environ.items() if name not in secrets}
+    secrets = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_", AUTH)
+    return {name: value for name, value in os.environ.items() if not name.startswith(secrets)}
 
 
 def _no_proxy() -> str:

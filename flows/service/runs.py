@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 PAUSED = "paused-at-stop"
+DATES = "backfill-date"  # the flow of one date of a backfill
 
 
 def name_of(client: "SyncPrefectClient", run: str) -> str:
@@ -31,7 +32,8 @@ def set_crashed(client: "SyncPrefectClient", run: str, message: str) -> None:
 def hand_back(client: "SyncPrefectClient", pool: str, worker: str) -> None:
     """Schedule runs again that a worker had taken and not started when it died.
 
-    Where another worker is at work on the pool, they may be its own, and are left to it.
+    Where another worker is at work on the pool, they may be its own, and are left to it. Runs of
+    dates are executed by their backfill, and were never scheduled.
     """
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
     from prefect.client.schemas.objects import WorkerStatus
@@ -46,9 +48,11 @@ def hand_back(client: "SyncPrefectClient", pool: str, worker: str) -> None:
         return
     taken = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING"]}}})
     here = WorkPoolFilter.model_validate({"name": {"any_": [pool]}})
+    dates = {flow.id for flow in client.read_flows() if flow.name == DATES}
     for run in client.read_flow_runs(flow_run_filter=taken, work_pool_filter=here):
-        why = "The worker that had taken the run died before it started it."
-        client.set_flow_run_state(run.id, Scheduled(message=why), force=True)
+        if run.flow_id not in dates:
+            why = "The worker that had taken the run died before it started it."
+            client.set_flow_run_state(run.id, Scheduled(message=why), force=True)
 
 
 def pause(client: "SyncPrefectClient", pools: Iterable[str], folder: Path) -> None:

@@ -242,7 +242,10 @@ class Service:
                 self.say(f"the runs in flight are not marked: {error}")
         for one in reversed(self.processes[1:]):
             one.end(GRACE)
-        end_all(self.token)
+        left = end_all(self.token)
+        if left:  # nobody could be told of them; the next start marks them
+            with (self.place.folder / ORPHANS).open("a", encoding="utf-8") as note:
+                note.writelines(f"{run}\n" for run in sorted(left))
         self.guard.end(GRACE)
 
     def _drain(self, seconds: float) -> None:

@@ -40,6 +40,8 @@ def connection() -> Iterator["SyncPrefectClient"]:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL
 
+    from tasks.remote import is_of_server
+
     api = str(PREFECT_API_URL.value())
     if not is_healthy(api):
         raise NightcastError(
@@ -48,7 +50,9 @@ def connection() -> Iterator["SyncPrefectClient"]:
     try:
         with get_client(sync_client=True) as client:
             yield client
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, RuntimeError) as error:
+        if not is_of_server(error):
+            raise
         first = str(error).split("\n", 1)[0]
         raise NightcastError(
             f"The Prefect server at {api} did not do what it was asked: {first} Run the same "

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.service.place import RUNS, SERVER
+
 COMPOSE = Path(__file__).parents[2] / "deployments/compose"
 
 
@@ -61,6 +63,12 @@ def test_every_variable_that_the_file_asks_for_is_explained():
     asked = set(re.findall(r"\$\{(\w+)", (COMPOSE / "compose.yaml").read_text()))
     explained = set(re.findall(r"^(\w+)=", (COMPOSE / "example.env").read_text(), re.M))
     assert asked - {"NIGHTCAST_IMAGE", "NIGHTCAST_GPU_IMAGE"} == explained
+
+
+def test_server_and_runs_have_the_settings_of_one_machine(services: dict[str, Any]):
+    assert SERVER.items() <= services["server"]["environment"].items()
+    for worker in ("cpu-worker", "gpu-worker"):
+        assert RUNS.items() <= services[worker]["environment"].items()
 
 
 def test_ports_are_open_to_this_host_alone(services: dict[str, Any]):

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from prefect.utilities.templating import apply_values
 
+from flows.service.place import RUNS, SERVER
+
 KUBERNETES = Path(__file__).parents[2] / "deployments/kubernetes"
 VERSION = "1.31"
 POOLS = ("cpu", "gpu")
@@ -111,6 +113,19 @@ def test_no_secret_is_written_down():
             for variable in container.get("env", []):
                 secret = any(word in variable["name"] for word in ("PASSWORD", "AUTH", "SECRET"))
                 assert not (secret and "value" in variable), variable["name"]
+
+
+def test_server_and_runs_have_the_settings_of_one_machine():
+    config = next(each for each in _manifests() if each["kind"] == "ConfigMap")
+    assert RUNS.items() <= config["data"].items()
+    server = next(
+        each
+        for each in _manifests()
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == "nightcast-server"
+    )
+    (container,) = _containers(server)
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    assert SERVER.items() <= variables.items()
 
 
 def _containers(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ def test_a_schedule_that_was_paused_in_the_ui_stays_paused_until_the_spec_change
 
 def test_an_automation_that_was_switched_off_stays_off(client, write):
     deploy([write("sales")])
-    (automation,) = client.read_automations()
+    automation = client.find_automation(crash_the_silent().name)
     client.pause_automation(automation.id)
 
     deploy([write("sales")])

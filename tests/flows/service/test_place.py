@@ -22,6 +22,20 @@ def test_only_the_server_knows_the_password_of_the_database(tmp_path, monkeypatc
     assert place.records == "postgresql at db:5432/prefect"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://nightcast:sec@ret@db/prefect", "postgresql://db/prefect?password=sec@ret"],
+)
+def test_no_part_of_a_password_is_shown(tmp_path, url):
+    assert "ret" not in Place(tmp_path, "127.0.0.1", 4200, url).records
+
+
+@pytest.mark.parametrize("name", ["PREFECT_SERVER_DATABASE_PASSWORD", DATABASE, AUTH])
+def test_no_run_gets_what_only_the_server_needs(place, monkeypatch, name):
+    monkeypatch.setenv(name, "of the server")
+    assert name not in place.of_runs()
+
+
 def test_without_a_database_the_records_are_in_the_folder(place, tmp_path):
     assert place.of_server()[DATABASE] == f"sqlite+aiosqlite:///{tmp_path}/prefect.db"
     assert place.records == str(tmp_path / "prefect.db")

@@ -6,7 +6,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Pending, Running
 
-from flows.service.runs import PAUSED, hand_back, pause, resume, set_crashed
+from flows.service.runs import DATES, PAUSED, hand_back, pause, resume, set_crashed
 
 pytestmark = pytest.mark.flow
 POOL = "pool-of-runs"
@@ -84,6 +84,17 @@ def test_what_a_dead_worker_had_taken_and_not_begun_is_scheduled_again(client, r
     begun = run(Running())
     hand_back(client, POOL, "cpu on here")
     assert state(client, begun).is_running()
+
+
+def test_the_run_of_a_date_is_never_scheduled(client):
+    date = flow(slow.fn, name=DATES)
+    deployment = client.create_deployment(client.create_flow(date), "date", work_pool_name=POOL)
+    pending = client.create_flow_run_from_deployment(deployment, state=Pending()).id
+
+    hand_back(client, POOL, "cpu on here")
+
+    assert state(client, pending).is_pending()
+    client.delete_deployment(deployment)
 
 
 def test_what_another_worker_may_have_taken_is_left_to_it(client, run):
