@@ -21,6 +21,7 @@ from tasks.backfill_progress import Course
 from tasks.backfill_runs import cancel_dates, own_run
 from tasks.progress import stage
 from tasks.stores.specs import read_spec
+from tasks.tags import tag_run
 
 
 def _name() -> str:
@@ -86,6 +87,7 @@ def backfill(
     """
     wish = Wish(start, end, every, at, model, existing, at_once)
     plan = plan_dates(spec, wish, resume or str(own_run() or uuid4()))
+    tag_run(plan.name)
     if dry_run:
         Course(plan).show_dates()
         return plan

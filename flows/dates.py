@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from data_contracts.backfilled import DateDone, Existing
+from data_contracts.backfilled import DateDone, Existing, State
 from flows.backfill_date import backfill_date
 from flows.lanes import Ended, Lanes, open_lanes
 from tasks.backfill_progress import Course
 from tasks.backfill_runs import DateRuns, own_run
+from tasks.progress import log
 
 LOOK = 2.0  # seconds from one look for cancelled runs to the next
 STOPPED = "The backfill was stopped."
+ELSEWHERE = "Its run is going on elsewhere; retry the backfill when that is over."
 TAGS = ("nightcast", "backfill")
 
 
@@ -45,7 +47,7 @@ def run_dates(course: Course, how: How) -> None:
                 if parent in dates.cancelled(lanes, {parent} if parent else set()):
                     break
     finally:
-        dates.give_up()
+        dates.give_up()  # which trouble with the server does not keep from what follows
         course.stop(STOPPED)
         course.show_dates()
 
@@ -62,7 +64,10 @@ class _Dates:
         """Begin what can be begun, take down what is over; whether there is more to do."""
         while self._waiting and not lanes.are_full:
             each = self._waiting.popleft()
-            run = self._runs.ready(each, self._parameters(each), TAGS)
+            run = self._runs.ready(each, self._parameters(each), (*TAGS, self._course.plan.name))
+            if run is None:
+                self._over(each, "failed", ELSEWHERE)
+                continue
             self._live[run] = each
             lanes.begin(run)
         for ended in lanes.ended(seconds=LOOK):
@@ -84,14 +89,18 @@ class _Dates:
 
     def give_up(self) -> None:
         """Say of runs that nobody executes any more that they are not going on."""
-        for run in self._live:
-            self._runs.cancel(run, STOPPED)
+        for run, each in self._live.items():
+            try:
+                self._runs.cancel(run, STOPPED)
+            except Exception as error:  # of the server or the way to it; what stopped this counts
+                log().warning("The run of %s is not marked as cancelled: %s", each.day, error)
 
     def _end(self, ended: Ended) -> None:
-        each = self._live.pop(ended.run)
-        over = each.model_copy(update={"state": ended.state, "reason": ended.reason})
-        self._course.end(each, over)
-        if self._how.until_error and ended.state not in ("published", "skipped"):
+        self._over(self._live.pop(ended.run), ended.state, ended.reason)
+
+    def _over(self, each: DateDone, state: State, reason: str) -> None:
+        self._course.end(each, each.model_copy(update={"state": state, "reason": reason}))
+        if self._how.until_error and state not in ("published", "skipped"):
             self._waiting.clear()
 
     def _parameters(self, each: DateDone) -> dict[str, object]:

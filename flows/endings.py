@@ -51,7 +51,7 @@ def ends_in_a_sentence(body: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             state = _failed(error)
         else:
-            state = Completed(message=visible(result.headline), data=result)
+            state = Completed(message=visible(without_secrets(result.headline)), data=result)
         # Prefect hands what the state holds to the caller of the flow: the result, or the error.
         return cast(R, state)
 

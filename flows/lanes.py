@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from data_contracts.backfilled import State
-from data_contracts.errors import ConflictError, RefusedError
+from data_contracts.errors import OvertakenError, RefusedError
+from data_contracts.plain_text import visible, without_secrets
 from flows.backend import die_with_parent, import_quietly, quieten, without_heartbeat
 from tasks.progress import LEDGER, REPORTER
 
@@ -210,16 +211,22 @@ def _execute(run: UUID) -> Ended:
     from prefect.flow_engine import run_flow
 
     from flows.backfill_date import backfill_date
-    from flows.endings import SKIPPED
 
     LEDGER.set(None)
     REPORTER.set(None)  # the steps of a date are for the log of its run
     with get_client(sync_client=True) as client:
         known = client.read_flow_run(run)
-    state: Any = run_flow(backfill_date, flow_run=known, return_type="state")
+    return ended_as(run, run_flow(backfill_date, flow_run=known, return_type="state"))
+
+
+def ended_as(run: UUID, state: Any) -> Ended:
+    """What became of a date, by the state in which Prefect left its run."""
+    from flows.endings import SKIPPED
+
     found = state.result(raise_on_failure=False)
-    if state.name == SKIPPED or isinstance(found, ConflictError):  # somebody has published it
-        return Ended(run, "skipped", str(found or state.message))
+    told = visible(without_secrets(state.message or str(found)))
+    if state.name == SKIPPED or isinstance(found, OvertakenError):  # somebody has published it
+        return Ended(run, "skipped", told)
     if state.is_completed():
         return Ended(run, "published")
-    return Ended(run, "refused" if isinstance(found, RefusedError) else "failed", str(found))
+    return Ended(run, "refused" if isinstance(found, RefusedError) else "failed", told)

@@ -19,6 +19,7 @@ from tasks.stores.specs import read_spec
 from tasks.tonight import Tonight, rehearse
 
 MIDNIGHT = time()
+AT_ONCE = 16  # dates at a time at the most: each is a process of about 1.5 GB
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,11 @@ def _time_of_nights(spec: Spec) -> time:
 
 
 def _refuse_numbers(wish: Wish) -> None:
-    if wish.at_once < 1:
-        raise SpecError(f"at_once: expected at least one date at a time, got {wish.at_once}.")
+    if not 1 <= wish.at_once <= AT_ONCE:
+        raise SpecError(
+            f"at_once: expected 1 to {AT_ONCE} dates at a time, got {wish.at_once}; each takes a "
+            "core and about 1.5 GB."
+        )
     if wish.every < 1:
         raise SpecError(f"every: expected a step of at least one day, got {wish.every}.")
     for name, day in (("start", wish.start), ("end", wish.end)):

@@ -8,6 +8,8 @@ import httpx
 from prefect import Flow, State, Task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PAGE = 200  # runs that the server lists at once
+DATES = FlowFilter(name=FlowFilterName(any_=["backfill-date"]))
 CANCELLED = (StateType.CANCELLING, StateType.CANCELLED)
 
 
@@ -39,8 +42,12 @@ class DateRuns:
         self._deployment = _deployment_of(self._client, date_flow)
         self._known = {_key(run): run for run in _children(self._client, parent)}
 
-    def ready(self, each: DateDone, parameters: Mapping[str, object], tags: Iterable[str]) -> UUID:
+    def ready(
+        self, each: DateDone, parameters: Mapping[str, object], tags: Iterable[str]
+    ) -> UUID | None:
         """The run of a date, pending: that of an earlier attempt, or a new one.
+
+        None where that of an earlier attempt is being executed, as it is while a worker retries it.
 
         Args:
             each: The date.
@@ -49,6 +56,8 @@ class DateRuns:
         """
         known = self._known.get(each.as_of.isoformat())
         if known is not None:
+            if _is_alive(self._client.read_flow_run(known.id)):
+                return None
             again: State[None] = Pending(message="The backfill goes on.")
             self._client.set_flow_run_state(known.id, again, force=True)
             return known.id
@@ -108,6 +117,16 @@ def cancel_dates(backfill: UUID, why: str) -> None:
                 client.set_flow_run_state(run.id, Cancelled(message=why), force=True)
 
 
+def crash_dates(client: SyncPrefectClient, backfill: UUID, why: str) -> None:
+    """Mark every run of a backfill's dates that is not over: their processes died with its own.
+
+    Of a night that is none: what it has handed to a worker lives on.
+    """
+    for run in _children(client, backfill, DATES):
+        if run.state is not None and not run.state.is_final():
+            client.set_flow_run_state(run.id, Crashed(message=why), force=True)
+
+
 def own_run() -> UUID | None:
     """Id of the flow run that this is called in, None outside of one."""
     return UUID(str(flow_run.id)) if flow_run.id else None
@@ -120,17 +139,28 @@ def _deployment_of(client: SyncPrefectClient, date_flow: "Flow[..., Any]") -> UU
         return None
 
 
-def _children(client: SyncPrefectClient, parent: UUID | None) -> list[FlowRun]:
+def _is_alive(run: FlowRun) -> bool:
+    """Whether a process executes a run, as far as the server can tell."""
+    return run.state is not None and (run.state.is_running() or run.state.is_cancelling())
+
+
+def _children(
+    client: SyncPrefectClient, parent: UUID | None, flows: FlowFilter | None = None
+) -> list[FlowRun]:
     if parent is None:
         return []
     of = FlowRunFilterParentFlowRunId(any_=[parent])
-    return _read(client, FlowRunFilter(parent_flow_run_id=of))
+    return _read(client, FlowRunFilter(parent_flow_run_id=of), flows)
 
 
-def _read(client: SyncPrefectClient, which: FlowRunFilter) -> list[FlowRun]:
+def _read(
+    client: SyncPrefectClient, which: FlowRunFilter, flows: FlowFilter | None = None
+) -> list[FlowRun]:
     found: list[FlowRun] = []
     while True:
-        page = client.read_flow_runs(flow_run_filter=which, limit=PAGE, offset=len(found))
+        page = client.read_flow_runs(
+            flow_filter=flows, flow_run_filter=which, limit=PAGE, offset=len(found)
+        )
         found += page
         if len(page) < PAGE:
             return found

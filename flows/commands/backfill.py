@@ -59,7 +59,7 @@ def run_backfill(spec_path: Path, wanted: Wanted, *, as_json: bool, verbose: boo
 
         try:
             found = backfill(
-                str(spec_path),
+                str(spec_path.absolute()),  # who retries a date in the UI lives in another folder
                 start=start.date(),
                 end=end.date(),
                 every=every,

@@ -170,11 +170,15 @@ def keep(client: "SyncPrefectClient", wanted: "AutomationCore") -> None:
 def forget_beats(client: "SyncPrefectClient") -> None:
     """Let the automation start anew, because runs that it watches have been marked already.
 
+    One that is switched off stays so.
+
     A server that has started again waits a quarter of an hour for events that came before it did,
     and with them holds back those of the same run. It would not hear that such a run is over or
     was retried, and end it for a silence that is long past.
     """
     wanted = crash_the_silent()
+    found = [one for one in client.read_automations() if one.name == wanted.name]
+    wanted = wanted.model_copy(update={"enabled": all(one.enabled for one in found)})
     drop(client, wanted.name)
     client.create_automation(wanted)
 

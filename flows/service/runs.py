@@ -19,14 +19,20 @@ def name_of(client: "SyncPrefectClient", run: str) -> str:
 
 
 def set_crashed(client: "SyncPrefectClient", run: str, message: str) -> None:
-    """Mark a run whose process is gone, unless it has ended well or badly by itself before."""
+    """Mark a run whose process is gone, unless it has ended well or badly by itself before.
+
+    So are the runs of the dates of a backfill, whose processes never outlive it.
+    """
     from prefect.exceptions import ObjectNotFound
     from prefect.states import Crashed
+
+    from tasks.backfill_runs import crash_dates
 
     with suppress(ObjectNotFound):  # deleted in the UI
         state = client.read_flow_run(UUID(run)).state
         if state is not None and (not state.is_final() or state.is_crashed()):
             client.set_flow_run_state(UUID(run), Crashed(message=message), force=True)
+            crash_dates(client, UUID(run), message)
 
 
 def hand_back(client: "SyncPrefectClient", pool: str, worker: str) -> None:

@@ -4,8 +4,11 @@ import time
 from uuid import uuid4
 
 import pytest
+from prefect.states import Completed, Failed
 
-from flows.lanes import OwnLane, ProcessLanes, open_lanes
+from data_contracts.errors import ConflictError, ContractError, OvertakenError, StorageError
+from flows.endings import SKIPPED, sentence_of
+from flows.lanes import OwnLane, ProcessLanes, ended_as, open_lanes
 
 PATIENCE = 120  # seconds, on a busy machine
 
@@ -43,3 +46,31 @@ def test_no_process_outlives_the_context_or_a_run_that_is_stopped():
     while processes[1].is_alive() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not processes[1].is_alive()
+
+
+def failed(error):
+    return Failed(message=sentence_of(error), data=error)
+
+
+@pytest.mark.parametrize(
+    ("state", "became"),
+    [
+        pytest.param(Completed(data="a night"), "published", id="published"),
+        pytest.param(
+            Completed(name=SKIPPED, data="nothing"), "skipped", id="skipped in a deployment"
+        ),
+        pytest.param(failed(OvertakenError("It is there.")), "skipped", id="skipped by hand"),
+        pytest.param(failed(ConflictError("12 attempts failed.")), "failed", id="in conflict"),
+        pytest.param(failed(ContractError("observations", ["Too old."])), "refused", id="refused"),
+        pytest.param(failed(KeyError("x")), "failed", id="a bug"),
+    ],
+)
+def test_a_date_is_skipped_only_where_it_has_a_batch(state, became):
+    assert ended_as(uuid4(), state).state == became
+
+
+def test_the_reason_is_the_sentence_of_the_run_without_secrets():
+    secret = Failed(message="No s3://key:secret@bucket.", data=StorageError("No."))
+
+    assert ended_as(uuid4(), secret).reason == "No s3://***@bucket."
+    assert "KeyError: 'x'" in ended_as(uuid4(), failed(KeyError("x"))).reason

@@ -186,12 +186,12 @@ def test_a_version_that_a_backfill_trains_is_set_apart_before_it_exists(
 ):
     from tasks.starts import Start
     from tasks.stores.snapshots import save_panel
-    from tasks.train import _set_apart as set_aside_for_it
+    from tasks.train import keep_apart
 
     tonight = date_of("retrain")
     folder = save_panel(walks, tmp_path / "snapshots")
 
-    set_aside_for_it(tonight, folder, {"attention_lstm": Start()}, walks.cutoff_slot - 48)
+    keep_apart(tonight, folder, {"attention_lstm": Start()}, walks.cutoff_slot - 48)
 
     (apart,) = set_apart(tonight.warehouse)
     assert "-attention_lstm-" in apart

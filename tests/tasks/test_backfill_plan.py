@@ -117,7 +117,8 @@ def test_what_the_same_backfill_has_published_is_finished(place, publish_small, 
         ),
         pytest.param({"end": date(2147, 1, 1)}, "end: expected a date that is over", id="future"),
         pytest.param({"every": 0}, "every: expected a step of at least one day, got 0.", id="zero"),
-        pytest.param({"at_once": 0}, "at_once: expected at least one date", id="none at once"),
+        pytest.param({"at_once": 0}, "at_once: expected 1 to 16 dates", id="none at once"),
+        pytest.param({"at_once": 200}, "at_once: expected 1 to 16 dates", id="too many at once"),
         pytest.param(
             {"at": "25:00"}, "at: expected a time of day such as 02:30", id="no such time"
         ),

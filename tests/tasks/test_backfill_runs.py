@@ -1,10 +1,11 @@
 import pandas as pd
 import pytest
-from prefect import flow
+from prefect import Task, flow
 from prefect.client.orchestration import get_client
+from prefect.states import Pending, Running
 
 from data_contracts.backfilled import DateDone
-from tasks.backfill_runs import DateRuns, cancel_dates, own_run
+from tasks.backfill_runs import DateRuns, cancel_dates, crash_dates, own_run
 
 pytestmark = pytest.mark.flow
 
@@ -76,3 +77,41 @@ def test_a_run_whose_process_died_has_crashed():
         return run
 
     assert run_of(within_a_flow(body)).state.is_crashed()
+
+
+def test_a_run_that_somebody_is_executing_is_left_alone():
+    def body():
+        parent = own_run()
+        run = DateRuns(one_date, parent).ready(DATE, PARAMETERS, [])
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run, Running(), force=True)
+        return run, DateRuns(one_date, parent).ready(DATE, PARAMETERS, [])
+
+    run, again = within_a_flow(body)
+
+    assert again is None
+    assert run_of(run).state.is_running()
+
+
+def test_the_dates_of_a_backfill_that_has_died_are_over_and_nothing_else_is():
+    @flow(name="backfill-date")
+    def deployed(as_of):
+        """Nothing; its runs are never executed here."""
+
+    def body():
+        parent = own_run()
+        stands_for = Task(fn=lambda: None, name="training")
+        with get_client(sync_client=True) as client:
+            below = client.create_task_run(stands_for, parent, dynamic_key="0", state=Pending())
+            handed_over = client.create_flow_run(
+                one_date, PARAMETERS, parent_task_run_id=below.id, state=Running()
+            )
+            run = DateRuns(deployed, parent).ready(DATE, PARAMETERS, [])
+            crash_dates(client, parent, "It has died.")
+        return run, handed_over.id
+
+    run, handed_over = within_a_flow(body)
+
+    state = run_of(run).state
+    assert (state.name, state.message) == ("Crashed", "It has died.")
+    assert run_of(handed_over).state.is_running()
