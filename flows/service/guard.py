@@ -32,7 +32,7 @@ def marked(mark: str) -> dict[int, str]:
         with suppress(OSError):  # it is over, or somebody else's
             lines = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
             environment = dict(line.split("=", 1) for line in lines if "=" in line)
-            if f"{environment.get(MARK, '')}:".startswith(f"{mark}:"):
+            if mark and f"{environment.get(MARK, '')}:".startswith(f"{mark}:"):
                 found[int(folder.name)] = environment.get(RUN, "")
     found.pop(os.getpid(), None)
     return found

@@ -44,6 +44,7 @@ def test_processes_are_found_by_the_mark_of_their_service(sleeper):
     assert marked("a1:cpu") == {ours.pid: "run"}
     assert marked("a1:gpu") == {}
     assert set(marked("a11")) == {other.pid}
+    assert marked("") == {}, "nobody has no mark, and everybody else has none"
 
 
 def test_the_end_of_a_worker_leaves_the_runs_of_the_other_alone(sleeper):
