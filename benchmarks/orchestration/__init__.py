@@ -1,1 +1,1 @@
-"""What it costs, and what holds, when nights run under Prefect."""
+"""Nightcast as a service: what Prefect costs, and what survives when something dies."""
