@@ -285,7 +285,7 @@ def test_a_refusal_while_reading_is_on_record_like_a_broken_contract(
     assert not (place / "warehouse/departures/forecasts.delta").exists()
 
 
-@pytest.mark.parametrize("finished", ["evaluate", "validate output", "publish"])
+@pytest.mark.parametrize("finished", ["evaluate", "publish"])
 def test_a_night_that_is_killed_goes_on_from_there_and_comes_to_the_same_bytes(
     place, departures, finished
 ):
