@@ -104,7 +104,10 @@ def test_the_dates_of_a_backfill_that_has_died_are_over_and_nothing_else_is():
         with get_client(sync_client=True) as client:
             below = client.create_task_run(stands_for, parent, dynamic_key="0", state=Pending())
             handed_over = client.create_flow_run(
-                one_date, parameters=PARAMETERS, parent_task_run_id=below.id, state=Running()
+                one_date,
+                parameters={"as_of": "another"},
+                parent_task_run_id=below.id,
+                state=Running(),
             )
             run = DateRuns(deployed, parent).ready(DATE, PARAMETERS, [])
             crash_dates(client, parent, "It has died.")
