@@ -67,6 +67,7 @@ class DateRuns:
                 parameters=dict(parameters),
                 tags=tags,
                 parent_task_run_id=self._placeholder(each),
+                name=f"{each.day}",
                 state=Pending(),
             )
         else:
@@ -76,6 +77,7 @@ class DateRuns:
                 tags=tags,
                 parent_task_run_id=self._placeholder(each),
                 idempotency_key=f"{self._parent}:{each.as_of.isoformat()}",
+                name=f"{each.day}",
                 state=Pending(),
             )
         self._known[each.as_of.isoformat()] = made

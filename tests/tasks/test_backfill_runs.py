@@ -41,6 +41,7 @@ def test_a_date_keeps_its_run_which_waits_for_no_worker():
     assert first == again
     found = run_of(first)
     assert found.state.is_pending()
+    assert found.name == "2013-10-04", "until it begins and takes a longer name"
     assert "backfill" in found.tags
     assert found.parent_task_run_id is not None, "the UI shows it below the backfill"
 
