@@ -7,16 +7,12 @@ kills are real. `--only` takes the parts whose name has these words, `--quick` l
 All of it takes more than an hour.
 """
 
-import argparse
-import os
 import sys
-from collections.abc import Callable
 
+from benchmarks.command import Measure, in_parts
 from benchmarks.orchestration import backfills, contention, dst, kills, overhead, schedule
-from benchmarks.report import Figure, publish
-from benchmarks.table.places import tell
 
-PARTS: dict[str, Callable[..., list[Figure]]] = {
+PARTS: dict[str, Measure] = {
     "overhead": overhead.measure,
     "schedule": schedule.measure,
     "backfill": backfills.measure,
@@ -28,22 +24,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
 
 def main() -> int:
     """Measure, print, and say by the exit status whether anything falls short."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.orchestration",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--quick", action="store_true", help="less of everything")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--only", default="", help=f"parts with these words: {', '.join(PARTS)}")
-    options = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    figures: list[Figure] = []
-    for name, measure in PARTS.items():
-        if options.only in name:
-            tell(f"measuring: {name}")
-            figures += measure(quick=options.quick)
-    return publish("at work under Prefect", figures, as_json=options.json)
+    return in_parts("benchmarks.orchestration", __doc__, "at work under Prefect", PARTS)
 
 
 if __name__ == "__main__":

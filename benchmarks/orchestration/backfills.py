@@ -17,11 +17,11 @@ from pathlib import Path
 import pandas as pd
 from deltalake import DeltaTable
 
+from benchmarks.command import alone, tell
 from benchmarks.orchestration.panels import batches
 from benchmarks.orchestration.schedule import SPEC, TABLE, put_into_service, write_sample
 from benchmarks.orchestration.served import Served, kill, processes_of, served, until
 from benchmarks.report import Figure
-from benchmarks.table.places import alone, tell
 
 BACKFILL = "backfill/backfill"
 LAST = date(2013, 10, 10)

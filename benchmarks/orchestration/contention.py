@@ -12,6 +12,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.command import alone, tell
 from benchmarks.orchestration.panels import (
     FIRST,
     HORIZON,
@@ -27,7 +28,6 @@ from benchmarks.orchestration.panels import (
 )
 from benchmarks.orchestration.served import environment, served
 from benchmarks.report import Figure
-from benchmarks.table.places import alone, tell
 
 FIRST_NIGHT = 20
 

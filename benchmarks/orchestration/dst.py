@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 import yaml
 
+from benchmarks.command import alone, tell
 from benchmarks.orchestration.own_server import own_server
 from benchmarks.report import Figure
-from benchmarks.table.places import alone, tell
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import alone, tell
 from benchmarks.orchestration.panels import (
     HORIZON,
     NUM_SERIES,
@@ -39,7 +40,6 @@ from benchmarks.orchestration.served import (
     until,
 )
 from benchmarks.report import Figure
-from benchmarks.table.places import alone, tell
 
 NIGHTLY = "nightly/waves"
 # Steps that are killed, with the stage whose end is the beginning of the step.

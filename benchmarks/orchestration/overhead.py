@@ -24,9 +24,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.command import alone
 from benchmarks.orchestration.own_server import own_server
 from benchmarks.report import Figure
-from benchmarks.table.places import alone
 
 SAMPLE = Path(__file__).parents[2] / "data_contracts/samples/nyc_departures"
 AS_OF = datetime(2013, 10, 16, 4, tzinfo=UTC)

@@ -3,14 +3,13 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+from flows.backend import free_port, is_healthy
 
 PATIENCE = 900  # seconds for a server or a worker to start, on a busy machine
 SETTINGS = {
@@ -41,7 +40,7 @@ def own_server(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
     Raises:
         TimeoutError: If it does not start; its log is in the folder.
     """
-    port = _free_port()
+    port = free_port()
     mine = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment = mine | SETTINGS | settings
     environment |= {
@@ -88,20 +87,10 @@ def _process(
         process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _wait_until_healthy(server: "subprocess.Popen[bytes]", url: str) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
-        with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
-            opener.open(f"{url}/health", timeout=5),
-        ):
+        if is_healthy(url):
             return
         time.sleep(0.1)
     raise TimeoutError(f"The Prefect server at {url} did not start within {PATIENCE} s.")

@@ -17,9 +17,9 @@ import numpy as np
 import yaml
 from deltalake import DeltaTable
 
+from benchmarks.command import alone, tell
 from benchmarks.orchestration.served import Served, environment, served
 from benchmarks.report import Figure
-from benchmarks.table.places import alone, tell
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data_contracts/samples/nyc_departures"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+
+from flows.backend import free_port
 
 PATIENCE = 600.0  # seconds after which something hangs, however busy the machine is
 READY = "Ctrl-C stops it."  # the last line before `serve` begins to look after things
@@ -186,13 +187,6 @@ def until(ask: "Callable[[], T | None]", what: str, *, pause: float = 0.1) -> T:
             return answer
         time.sleep(pause)
     raise TimeoutError(f"waited {PATIENCE:.0f} s for {what}")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _environments() -> Iterator[tuple[int, set[bytes]]]:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.command import alone
 from benchmarks.orchestration.own_server import own_server
 from benchmarks.report import Figure
-from benchmarks.table.places import alone
 from data_contracts.spec import parse_spec
 from tasks.stores.warehouse import warehouse_of
 from tasks.tonight import Tonight

@@ -7,12 +7,9 @@ processes that publish; the object store is moto's S3, served on this machine. `
 parts whose name has these words, `--quick` less of everything. All of it takes most of an hour.
 """
 
-import argparse
-import os
 import sys
-from collections.abc import Callable
 
-from benchmarks.report import Figure, publish
+from benchmarks.command import Measure, in_parts
 from benchmarks.table import (
     attention,
     contention,
@@ -24,9 +21,8 @@ from benchmarks.table import (
     readers,
     scoring,
 )
-from benchmarks.table.places import tell
 
-PARTS: dict[str, Callable[..., list[Figure]]] = {
+PARTS: dict[str, Measure] = {
     "publishing": publishing.measure,
     "readers": readers.measure,
     "kills": kills.measure,
@@ -41,22 +37,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
 
 def main() -> int:
     """Measure, print, and say by the exit status whether anything falls short."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.table",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--quick", action="store_true", help="less of everything")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--only", default="", help=f"parts with these words: {', '.join(PARTS)}")
-    options = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    figures: list[Figure] = []
-    for name, measure in PARTS.items():
-        if options.only in name:
-            tell(f"measuring: {name}")
-            figures += measure(quick=options.quick)
-    return publish("the forecast table", figures, as_json=options.json)
+    return in_parts("benchmarks.table", __doc__, "the forecast table", PARTS)
 
 
 if __name__ == "__main__":

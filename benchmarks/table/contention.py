@@ -11,9 +11,10 @@ from itertools import pairwise
 
 from deltalake import DeltaTable
 
+from benchmarks.command import alone
 from benchmarks.report import Figure
 from benchmarks.table.batches import START, batch
-from benchmarks.table.places import alone, everywhere
+from benchmarks.table.places import everywhere
 from benchmarks.table.processes import HORIZON, NUM_SERIES, publish, publishers, reader, token_of
 from data_contracts.vocabulary import CUTOFF, DS, UNIQUE_ID
 from tasks.stores.forecasts import read_batch

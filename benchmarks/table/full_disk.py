@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.command import alone, tell
 from benchmarks.report import Figure
 from benchmarks.table.batches import START, batch
-from benchmarks.table.places import alone, tell
 from benchmarks.table.processes import HORIZON, NUM_SERIES, is_whole, publish, token_of
 from data_contracts.errors import StorageError
 from tasks.stores.delta import open_table

@@ -14,9 +14,10 @@ import sys
 import time
 from dataclasses import dataclass
 
+from benchmarks.command import alone, tell
 from benchmarks.report import Figure
 from benchmarks.table.batches import START, batch
-from benchmarks.table.places import alone, everywhere, tell
+from benchmarks.table.places import everywhere
 from benchmarks.table.processes import (
     HORIZON,
     NUM_SERIES,

@@ -1,13 +1,10 @@
 """Where the table is measured: in a folder of this machine, and in an object store (moto's S3)."""
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import report
 from benchmarks.object_store import environment, new_bucket, s3_server, with_environment
 from benchmarks.report import Figure
 from tasks.stores.objects import ObjectStore
@@ -28,20 +25,6 @@ def everywhere(measure: Measure) -> list[Figure]:
             store = ObjectStore(f"{uri}/nyc")
             figures += measure(Warehouse(folder / "cache" / "nyc", store), "on S3")
     return figures
-
-
-def alone(title: str, measure: Callable[..., list[Figure]]) -> int:
-    """What `python -m` does with one module of figures; the exit status."""
-    parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--quick", action="store_true", help="less of everything")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    return report.publish(title, measure(quick=options.quick), as_json=options.json)
-
-
-def tell(sentence: str) -> None:
-    """Say how far a long measurement is."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -17,9 +17,10 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
+from benchmarks.command import alone
 from benchmarks.report import Figure
 from benchmarks.table.batches import START, batch
-from benchmarks.table.places import alone, everywhere
+from benchmarks.table.places import everywhere
 from data_contracts.spec import DECILES
 from data_contracts.vocabulary import CUTOFF_DATE, RUN_ID
 from tasks.stores.forecasts import cutoffs, publish_batch, read_batch

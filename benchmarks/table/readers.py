@@ -24,9 +24,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from benchmarks.command import alone, tell
 from benchmarks.report import Figure
 from benchmarks.table.batches import START, batch
-from benchmarks.table.places import alone, tell
 from data_contracts.nightcast_reader import Forecasts
 from data_contracts.spec import DECILES
 from tasks.stores.forecasts import cutoffs, publish_batch, read_batch

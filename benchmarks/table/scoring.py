@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from benchmarks.command import alone
 from benchmarks.report import Figure
-from benchmarks.table.places import alone
 from data_contracts import baselines, forecasts
 from data_contracts.spec import DECILES, parse_spec
 from data_contracts.vocabulary import CUTOFF, CUTOFF_DATE, DS, LEAD, RUN_ID, UNIQUE_ID, Y
