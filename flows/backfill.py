@@ -5,7 +5,6 @@ From the UI:  a custom run of the deployment `backfill`
 """
 
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -13,25 +12,20 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data_contracts.backfilled import Backfilled, Existing, Model, UnfinishedError
-from data_contracts.errors import NightcastError
 from flows.dates import STOPPED, How, run_dates
 from flows.endings import ends_in_a_sentence
+from flows.names import spec_name
 from tasks.backfill_plan import Wish, plan_dates
 from tasks.backfill_progress import Course
 from tasks.backfill_runs import cancel_dates, own_run
 from tasks.progress import stage
-from tasks.stores.specs import read_spec
 from tasks.tags import tag_run
 
 
 def _name() -> str:
     """Name of the run in the UI, such as `nyc-departures 2013-09-17 to 2013-10-16 (now)`."""
     asked = flow_run.parameters
-    try:
-        name = read_spec(asked["spec"]).name
-    except NightcastError:  # the flow itself says what is wrong
-        name = Path(asked["spec"]).stem
-    return f"{name} {asked['start']} to {asked['end']} ({asked.get('model', 'then')})"
+    return f"{spec_name()} {asked['start']} to {asked['end']} ({asked.get('model', 'then')})"
 
 
 def _stop_dates(flow: Any, flow_run: Any, state: Any) -> None:

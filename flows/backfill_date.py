@@ -5,16 +5,13 @@ By hand:        a Prefect deployment of `backfill-date`, or a retry of such a ru
 """
 
 from datetime import datetime
-from pathlib import Path
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from data_contracts.backfilled import Existing, Model
-from data_contracts.errors import NightcastError
-from data_contracts.moments import in_utc
 from data_contracts.night import Night
 from flows.endings import ends_in_a_sentence
+from flows.names import spec_at_instant
 from tasks.attention import look
 from tasks.backfill import (
     BY_GATE,
@@ -37,9 +34,8 @@ from tasks.extract import extract
 from tasks.forecast import forecast, reference_batch
 from tasks.outcome import Outcome
 from tasks.publish import publish
-from tasks.report import refusals_on_record, report, report_refusal
+from tasks.report import refusals_on_record, refuse_critical, report
 from tasks.snapshot import snapshot
-from tasks.stores.specs import read_spec
 from tasks.totals import add_up
 from tasks.train import train_challengers
 from tasks.validate import set_aside, validate_input, validate_output
@@ -47,13 +43,7 @@ from tasks.validate import set_aside, validate_input, validate_output
 
 def _name() -> str:
     """Name of the run in the UI, such as `nyc-departures backfill of 2013-10-16 04:00 UTC`."""
-    path, as_of = flow_run.parameters["spec"], flow_run.parameters["as_of"]
-    try:
-        spec = read_spec(path)
-    except NightcastError:  # the flow itself says what is wrong
-        return Path(path).stem
-    moment = in_utc(as_of, spec.grid.timezone)
-    return f"{spec.name} backfill of {moment:%Y-%m-%d %H:%M} UTC"
+    return spec_at_instant("backfill of")
 
 
 @flow(name="backfill-date", flow_run_name=_name)
@@ -91,9 +81,7 @@ def backfill_date(
     with refusals_on_record(tonight):
         known = extract(tonight)
     contract = validate_input(tonight, known)
-    if contract.critical:
-        report_refusal(tonight, contract, num_series=known.panel.num_series)
-    contract.raise_if_critical()
+    refuse_critical(tonight, known, contract)
     panel = set_aside(known.panel, contract)
 
     before = load_model(tonight)
@@ -114,10 +102,7 @@ def backfill_date(
         publisher = as_published(tonight, panel, service, entries)
         batch = forecast(tonight, known.panel, publisher, contract)
         output = validate_output(tonight, batch, known, contract)
-    if output.critical:
-        refused = contract.merge(output)
-        report_refusal(tonight, refused, num_series=known.panel.num_series)
-    output.raise_if_critical()
+    refuse_critical(tonight, known, output, earlier=contract)
 
     usual = as_published(tonight, panel, baseline.contender, entries)
     reference = reference_batch(tonight, known.panel, usual, contract, batch)

@@ -24,7 +24,7 @@ from tasks.hand_over import train_tonight
 from tasks.outcome import Outcome
 from tasks.promote import fall_back, load_champion, promote
 from tasks.publish import publish
-from tasks.report import refusals_on_record, report, report_refusal
+from tasks.report import refusals_on_record, refuse_critical, report
 from tasks.resume import leave_behind, resume
 from tasks.snapshot import snapshot
 from tasks.standing import Evidence
@@ -63,9 +63,7 @@ def nightly(
     with refusals_on_record(tonight):
         known = resume(tonight) or extract(tonight)
     contract = validate_input(tonight, known)
-    if contract.critical:
-        report_refusal(tonight, contract, num_series=known.panel.num_series)
-    contract.raise_if_critical()
+    refuse_critical(tonight, known, contract)
     panel = set_aside(known.panel, contract)
     source = snapshot(tonight, panel)
     leave_behind(tonight, known, contract, source)
@@ -92,10 +90,7 @@ def nightly(
         publisher = as_published(tonight, panel, service, entries)
         batch = forecast(tonight, known.panel, publisher, contract)
         output = validate_output(tonight, batch, known, contract)
-    if output.critical:
-        refused = contract.merge(output)
-        report_refusal(tonight, refused, num_series=known.panel.num_series)
-    output.raise_if_critical()
+    refuse_critical(tonight, known, output, earlier=contract)
 
     usual = as_published(tonight, panel, baseline.contender, entries)
     reference = reference_batch(tonight, known.panel, usual, contract, batch)

@@ -8,15 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from prefect import flow
-from prefect.runtime import flow_run
 
-from data_contracts.errors import NightcastError
 from data_contracts.study import Tuned
 from flows.endings import ends_in_a_sentence
+from flows.names import spec_name
 from tasks.extract import extract
+from tasks.lesson import judge_source
 from tasks.search import Target, begin_tuning, choose_folds, open_study
 from tasks.snapshot import snapshot
-from tasks.stores.specs import read_spec
 from tasks.trials import trials_within_budget, try_out
 from tasks.tuned import conclude
 from tasks.validate import set_aside
@@ -24,11 +23,7 @@ from tasks.validate import set_aside
 
 def _name() -> str:
     """Name of the run in the UI, such as `tuning of nyc-departures`."""
-    path = flow_run.parameters["spec"]
-    try:
-        return f"tuning of {read_spec(path).name}"
-    except NightcastError:  # the flow itself says what is wrong
-        return f"tuning of {Path(path).stem}"
+    return f"tuning of {spec_name()}"
 
 
 @flow(name="tuning", flow_run_name=_name)
@@ -64,8 +59,7 @@ def tuning(
     target = Target(Path(output) if output else None, overwrite)
     search = begin_tuning(spec, as_of, trials=trials, minutes=minutes, target=target)
     known = extract(search.tonight)
-    contract = known.judged(search.tonight.spec)
-    contract.raise_if_critical()
+    contract = judge_source(search.tonight, known)
     panel = set_aside(known.panel, contract)
     source = snapshot(search.tonight, panel)
 

@@ -38,7 +38,8 @@ from tasks.resume import come_to_its_end
 from tasks.retries import DELAYS, may_pass_next_time
 from tasks.stores.accuracy import published_batches
 from tasks.stores.history import read_history
-from tasks.stores.runs import place_of_report, write_night, write_report, write_validation
+from tasks.stores.observations import Extraction
+from tasks.stores.runs import report_path, write_night, write_report, write_validation
 from tasks.tags import tag_run
 from tasks.tonight import Tonight
 
@@ -88,6 +89,26 @@ def report_refusal(tonight: Tonight, contract: Verdict, *, num_series: int = 0) 
         night = record_of_refusal(tonight, contract, num_series=num_series)
         _keep(tonight, page_of_refusal(tonight.spec, night, (contract,)))
     return night
+
+
+def refuse_critical(
+    tonight: Tonight, known: Extraction, verdict: Verdict, *, earlier: Verdict | None = None
+) -> None:
+    """Stop where a contract is broken, with a record and a page that say so.
+
+    Args:
+        tonight: The night.
+        known: What was read.
+        verdict: On the input or the output.
+        earlier: That on the input, which the page shows beside that on the output.
+
+    Raises:
+        ContractError: If it is broken.
+    """
+    if verdict.critical:
+        shown = earlier.merge(verdict) if earlier else verdict
+        report_refusal(tonight, shown, num_series=known.panel.num_series)
+    verdict.raise_if_critical()
 
 
 @contextmanager
@@ -204,7 +225,7 @@ def with_history(tonight: Tonight, page: Page) -> Page:
 def _keep(tonight: Tonight, page: Page) -> None:
     page = with_history(tonight, page)
     write_report(tonight.warehouse, tonight.cutoff, _rendered(page))
-    _show(page, place_of_report(tonight.warehouse, tonight.cutoff))
+    _show(page, tonight.warehouse.uri_of(report_path(tonight.warehouse, tonight.cutoff)))
     come_to_its_end(tonight)
     # Last: a night on record counts as done, and its run is not repeated.
     write_night(tonight.warehouse, page.night)

@@ -46,14 +46,6 @@ def report_path(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
     return warehouse.run(cutoff) / REPORT
 
 
-def place_of_report(warehouse: Warehouse, cutoff: pd.Timestamp) -> str:
-    """The same in words: its path, or its URI in the object store."""
-    path = report_path(warehouse, cutoff)
-    if warehouse.store is None:
-        return str(path.resolve())
-    return warehouse.store.uri_of(path.relative_to(warehouse.root).as_posix())
-
-
 def events_folder(warehouse: Warehouse, cutoff: pd.Timestamp) -> Path:
     """Where trainings write events for TensorBoard, one folder per network; on this machine."""
     return warehouse.run(cutoff) / TENSORBOARD
