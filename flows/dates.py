@@ -1,7 +1,9 @@
 """The dates of a backfill, one after the other in every lane, until all are over."""
 
+import time
 from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,12 +28,14 @@ class How(NamedTuple):
         existing: What becomes of batches that are there.
         at_once: How many dates at a time.
         until_error: Whether no further date begins after one that did not go well.
+        patience: Seconds that a date waits for a run of it that goes on elsewhere.
     """
 
     spec: str
     existing: Existing
     at_once: int
     until_error: bool
+    patience: float = 600.0
 
 
 def run_dates(course: Course, how: How) -> None:
@@ -59,28 +63,44 @@ class _Dates:
         self._course, self._how, self._runs = course, how, runs
         self._waiting = deque(course.waiting)
         self._live: dict[UUID, DateDone] = {}
+        self._elsewhere: dict[datetime, float] = {}  # since when, by the instant of the date
 
     def go_on(self, lanes: Lanes) -> bool:
         """Begin what can be begun, take down what is over; whether there is more to do."""
-        while self._waiting and not lanes.are_full:
-            each = self._waiting.popleft()
-            run = self._runs.ready(each, self._parameters(each), (*TAGS, self._course.plan.name))
-            if run is None:
-                self._over(each, "failed", ELSEWHERE)
-                continue
-            self._live[run] = each
-            lanes.begin(run)
+        for _ in range(len(self._waiting)):
+            if lanes.are_full or not self._waiting:
+                break
+            self._begin(lanes, self._waiting.popleft())
+        if self._waiting and not self._live:
+            time.sleep(LOOK)  # all of them are going on elsewhere
         for ended in lanes.ended(seconds=LOOK):
             if ended.died:
                 self._runs.crash(ended.run, ended.reason)
             self._end(ended)
         return bool(self._waiting or self._live)
 
+    def _begin(self, lanes: Lanes, each: DateDone) -> None:
+        """Begin a date, or let it wait for a run of it that goes on elsewhere.
+
+        That may be one that a worker retries. Or it died with an earlier attempt of this backfill,
+        which nobody has noticed yet; it will be marked as crashed within minutes.
+        """
+        run = self._runs.ready(each, self._parameters(each), (*TAGS, self._course.plan.name))
+        if run is not None:
+            self._live[run] = each
+            lanes.begin(run)
+        elif self._patience_ends(each) > time.monotonic():
+            self._waiting.append(each)
+        else:
+            self._over(each, "failed", ELSEWHERE)
+
+    def _patience_ends(self, each: DateDone) -> float:
+        return self._elsewhere.setdefault(each.as_of, time.monotonic()) + self._how.patience
+
     def cancelled(self, lanes: Lanes, more: Iterable[UUID]) -> set[UUID]:
         """End the runs that somebody wants to be cancelled; which of these, and of some more."""
-        if not self._live:
-            return set()
-        wanted = self._runs.cancelled([*self._live, *more])
+        asked = [*self._live, *more]
+        wanted = self._runs.cancelled(asked) if asked else set()
         for run in wanted & self._live.keys():
             lanes.stop(run)
             self._runs.cancel(run, "It was cancelled.")

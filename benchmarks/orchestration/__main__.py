@@ -10,10 +10,11 @@ All of it takes more than an hour.
 import sys
 
 from benchmarks.command import Measure, in_parts
-from benchmarks.orchestration import backfills, contention, dst, kills, overhead, schedule
+from benchmarks.orchestration import backfills, contention, dst, kills, overhead, schedule, turns
 
 PARTS: dict[str, Measure] = {
     "overhead": overhead.measure,
+    "turns": turns.measure,
     "schedule": schedule.measure,
     "backfill": backfills.measure,
     "contention": contention.measure,

@@ -19,6 +19,7 @@ from flows.backend import free_port
 PATIENCE = 600.0  # seconds after which something hangs, however busy the machine is
 READY = "Ctrl-C stops it."  # the last line before `serve` begins to look after things
 RUN_OF_A_PROCESS = "PREFECT__FLOW_RUN_ID"
+A_PERSON = 5.0  # seconds from the end of a run to the button that retries it, at the least
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 T = TypeVar("T")
@@ -66,7 +67,12 @@ class Served:
         return str(run["id"])
 
     def retry(self, run: str) -> None:
-        """What the button of the UI does: let a worker run it again."""
+        """What the button of the UI does: let a worker run it again.
+
+        Not at once: within a second of a crash, Prefect's worker still counts the run as its own,
+        and one that comes back then brings it down.
+        """
+        time.sleep(A_PERSON)
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         self._ask("POST", f"/flow_runs/{run}/set_state", json={"state": state, "force": False})
 

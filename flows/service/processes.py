@@ -50,6 +50,11 @@ class Supervised:
         """Whether it runs."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self.started
+
     def start(self) -> None:
         """Start it; what it prints is appended to its log."""
         program = self.program
@@ -82,6 +87,11 @@ class Supervised:
             return False
         self.start()
         return True
+
+    def kill(self) -> None:
+        """Kill it, which is a death like any other."""
+        if self.process is not None:
+            self.process.kill()
 
     def end(self, patience: float) -> None:
         """Ask it to end, and kill it where that takes longer than `patience` seconds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -59,6 +60,16 @@ def hand_back(client: "SyncPrefectClient", pool: str, worker: str) -> None:
         if run.flow_id not in dates:
             why = "The worker that had taken the run died before it started it."
             client.set_flow_run_state(run.id, Scheduled(message=why), force=True)
+
+
+def is_silent(client: "SyncPrefectClient", pool: str, worker: str, *, seconds: float) -> bool:
+    """Whether the server has heard of a worker before, and not for so long."""
+    beats = [
+        one.last_heartbeat_time
+        for one in client.read_workers_for_work_pool(pool)
+        if one.name == worker and one.last_heartbeat_time is not None
+    ]
+    return bool(beats) and max(beats) < datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 def pause(client: "SyncPrefectClient", pools: Iterable[str], folder: Path) -> None:

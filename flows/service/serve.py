@@ -18,13 +18,15 @@ from flows.service.deploy import Deployments
 from flows.service.guard import end_all, marked, send
 from flows.service.place import Place
 from flows.service.processes import Program, Supervised, last_words
-from flows.service.runs import hand_back, name_of, pause, resume, set_crashed
+from flows.service.runs import hand_back, is_silent, name_of, pause, resume, set_crashed
 from flows.service.server import connection
 from tasks.reporting.formats import count
 
 Say = Callable[[str], None]
 STARTUP_SECONDS = 300.0  # until the server answers, on a machine that has much else to do
 TICK = 0.5  # seconds between looks at the processes
+LOOK = 60.0  # seconds between looks for workers that hang
+SILENCE = 180.0  # seconds of six signs of life that a worker owes
 GRACE = 20.0  # seconds for a run that was asked to end
 ORPHANS = "cut-off-runs"
 
@@ -82,6 +84,8 @@ class Service:
         wish: Whether it is to stop.
         cut_off: Runs that were cut off and are not marked yet, and why.
         bereft: Pools whose worker has died, and may have taken runs that it did not start.
+        silent: Pools whose worker gave no sign of life when it was last looked for.
+        look_at: When it is looked for again, on the monotonic clock.
     """
 
     place: Place
@@ -92,6 +96,8 @@ class Service:
     workers: list[Supervised] = field(default_factory=list)
     cut_off: dict[str, str] = field(default_factory=dict)
     bereft: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    look_at: float = 0.0
 
     def __post_init__(self) -> None:
         python = [sys.executable, "-m"]
@@ -202,7 +208,34 @@ class Service:
                 if one.restart_if_due():
                     self.say(f"{_title(one)} runs again")
             self.mark()
+            if time.monotonic() >= self.look_at:
+                self.look_at = time.monotonic() + LOOK
+                self._end_what_hangs()
             time.sleep(TICK)
+
+    def _end_what_hangs(self) -> None:
+        """Kill a worker that lives and takes no runs any more, so that it starts again.
+
+        It is found silent twice, for after an outage of the server all of them have been silent;
+        and runs that it has in flight come to their end first.
+        """
+        before, self.silent = self.silent, set()
+        old = [one for one in self.workers if one.is_alive and one.age > SILENCE]
+        if not old or not is_healthy(self.place.api):
+            return
+        try:
+            with connection() as client:
+                for one in old:
+                    pool = one.program.name
+                    if is_silent(client, pool, _worker(pool), seconds=SILENCE):
+                        self.silent.add(pool)
+        except NightcastError:
+            return  # it has just gone; the next look asks again
+        for one in old:
+            hangs = one.program.name in before & self.silent
+            if hangs and not any(marked(one.program.mark).values()):
+                self.say(f"{_title(one)} hangs and is ended; its log is {one.program.log}")
+                one.kill()
 
     def _tell_of(self, one: Supervised, status: int) -> None:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"

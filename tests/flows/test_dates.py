@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Running
+from prefect.states import Crashed, Running
 
 from data_contracts.backfilled import Backfilled, DateDone
 from flows.backfill_date import backfill_date
@@ -54,6 +54,27 @@ def test_trouble_with_one_run_leaves_no_other_going_on(course):
         assert "waves" in client.read_flow_run(lanes.begun[1]).tags
 
 
+def test_a_date_whose_run_died_unnoticed_waits_until_that_is_noticed(course, monkeypatch):
+    monkeypatch.setattr("flows.dates.LOOK", 0.01)
+    with get_client(sync_client=True) as client:
+        parent = client.create_flow_run(backfill_date, parameters={"spec": "", "as_of": ""}).id
+        died = Busy()
+        how = How("spec.yaml", "skip", 2, False)
+        _Dates(course, how, DateRuns(backfill_date, parent)).go_on(died)
+        for run in died.begun:
+            client.set_flow_run_state(run, Running(), force=True)
+
+        again = Busy()
+        dates = _Dates(course, how, DateRuns(backfill_date, parent))
+        assert dates.go_on(again)
+        assert again.begun == []
+        client.set_flow_run_state(died.begun[0], Crashed(), force=True)
+        dates.go_on(again)
+
+    assert again.begun == died.begun[:1]
+    assert [each.state for each in course.done.dates] == ["to do", "to do"]
+
+
 def test_a_date_that_is_executed_elsewhere_is_left_alone_and_said_to_be_unfinished(course):
     with get_client(sync_client=True) as client:
         parent = client.create_flow_run(backfill_date, parameters={"spec": "", "as_of": ""}).id
@@ -63,7 +84,8 @@ def test_a_date_that_is_executed_elsewhere_is_left_alone_and_said_to_be_unfinish
         client.set_flow_run_state(first.begun[0], Running(), force=True)
 
         again = Busy()
-        _Dates(course, how, DateRuns(backfill_date, parent)).go_on(again)
+        impatient = how._replace(patience=0)
+        _Dates(course, impatient, DateRuns(backfill_date, parent)).go_on(again)
 
     assert again.begun == first.begun[1:]
     assert [each.state for each in course.done.dates] == ["failed", "to do"]

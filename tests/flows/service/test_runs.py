@@ -6,7 +6,15 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Pending, Running
 
-from flows.service.runs import DATES, PAUSED, hand_back, pause, resume, set_crashed
+from flows.service.runs import (
+    DATES,
+    PAUSED,
+    hand_back,
+    is_silent,
+    pause,
+    resume,
+    set_crashed,
+)
 
 pytestmark = pytest.mark.flow
 POOL = "pool-of-runs"
@@ -116,3 +124,11 @@ def test_only_pools_that_were_paused_for_the_stop_are_resumed(client, tmp_path):
 
     resume(client, tmp_path)
     assert not client.read_work_pool(POOL).is_paused
+
+
+def test_a_worker_is_silent_once_its_last_sign_of_life_is_old(client):
+    client.send_worker_heartbeat(POOL, "here", heartbeat_interval_seconds=30)
+
+    assert not is_silent(client, POOL, "here", seconds=600)
+    assert is_silent(client, POOL, "here", seconds=0)
+    assert not is_silent(client, POOL, "never heard of", seconds=0)
