@@ -584,10 +584,13 @@ class Tuning(Part):
         ranges: The values that each key may take, by its path such as `training.members`: a list,
             or a `Span`. Empty: what usually matters, around the spec as it is.
         trials: Specs that are tried, the one as it is included.
-        folds: Parts of the history, one after the other, on which each of them is judged.
+        folds: Parts of the history, one after the other, or of the series, on which each of them is
+            judged.
         origins: Origins in each.
         every: Steps between origins; None takes those of the gate.
         window: Whether a fold learns from everything before it, or from the last steps of it.
+        by: Whether folds are parts of the history, or of the series: then each is judged on series
+            that its training did not see, as on their first nights.
     """
 
     ranges: dict[str, Span | tuple[Any, ...]] = {}
@@ -596,6 +599,16 @@ class Tuning(Part):
     origins: int = Field(default=7, ge=1, le=MANY)
     every: int | None = Field(default=None, ge=1, le=MANY)
     window: Literal["expanding", "rolling"] = "expanding"
+    by: Literal["time", "series"] = "time"
+
+    @model_validator(mode="after")
+    def _folds_by_series_learn_from_all_days(self) -> Self:
+        if self.by == "series" and self.window == "rolling":
+            raise ValueError(
+                "window: expected expanding where folds are by series, all of which learn until "
+                "the same day, got 'rolling'"
+            )
+        return self
 
     @field_validator("ranges", mode="before")
     @classmethod

@@ -11,13 +11,14 @@ Outcome = Literal["complete", "pruned", "failed", "interrupted", "running"]
 
 
 class FoldSpan(Record):
-    """One fold in time.
+    """One fold.
 
     Attributes:
         learns_until: The last step that training may see.
         first_origin, last_origin: From where forecasts start.
         ends: The last step that is judged.
         origins: How many there are.
+        series: Of how many, none of which training saw; None: all series, which training saw.
     """
 
     learns_until: AwareDatetime
@@ -25,6 +26,7 @@ class FoldSpan(Record):
     last_origin: AwareDatetime
     ends: AwareDatetime
     origins: int
+    series: int | None = None
 
 
 class Trial(Record):

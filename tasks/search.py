@@ -11,7 +11,7 @@ from data_contracts.errors import RefusedError, SpecError
 from data_contracts.ranges import CANDIDATES
 from data_contracts.search import Space, Values, values_of
 from data_contracts.spec import Spec
-from models.folds import Fold, Plan, folds_by_time
+from models.folds import Fold, Plan, folds_by_series, folds_by_time
 from models.gate.origins import evaluation_origins
 from models.learning.settings import networks_in
 from models.networks import check_network
@@ -155,7 +155,8 @@ def choose_folds(tonight: Tonight, panel: Panel) -> list[Fold]:
     So the evidence of the gate stays unseen by the search, and the winner has yet to pass it.
 
     Raises:
-        RefusedError: If the histories are too short for two folds.
+        RefusedError: If the histories are too short for two folds, or there are fewer series than
+            folds by series.
     """
     spec = tonight.spec
     gate = evaluation_origins(
@@ -169,7 +170,13 @@ def choose_folds(tonight: Tonight, panel: Panel) -> list[Fold]:
         window=wanted.window,
     )
     end = int(gate[0]) if len(gate) else panel.cutoff_slot
-    folds = folds_by_time(panel, plan, end=end, horizon=spec.horizon) if len(gate) else []
+    folds: list[Fold] = []
+    if len(gate) and wanted.by == "time":
+        folds = folds_by_time(panel, plan, end=end, horizon=spec.horizon)
+    elif len(gate):
+        _refuse_too_few(panel, wanted.folds)
+        seed = spec.training.seed
+        folds = folds_by_series(panel, plan, end=end, horizon=spec.horizon, seed=seed)
     if not folds:
         raise RefusedError(
             f"The longest history is {int(panel.lengths.max(initial=0))} steps, too short for two "
@@ -177,6 +184,15 @@ def choose_folds(tonight: Tonight, panel: Panel) -> list[Fold]:
             "or wait for more history."
         )
     return folds
+
+
+def _refuse_too_few(panel: Panel, folds: int) -> None:
+    """Say it in terms of the spec where there are fewer series than folds by series."""
+    if panel.num_series < folds:
+        raise RefusedError(
+            f"tuning.folds: expected at most as many folds by series as there are series, "
+            f"{panel.num_series}, got {folds}; lower tuning.folds, or leave out tuning.by."
+        )
 
 
 def open_study(search: Search, panel: Panel, snapshot: Path, folds: list[Fold]) -> Work:
@@ -187,11 +203,11 @@ def open_study(search: Search, panel: Panel, snapshot: Path, folds: list[Fold]) 
         StorageError: If another process has locked the study.
     """
     tonight, space = search.tonight, search.space
-    slots = [(fold.train_from, fold.train_until, fold.origins.tolist()) for fold in folds]
-    identity = (_wanted(space), snapshot.name, slots)
+    identity = (_wanted(space), snapshot.name, [_identity(fold) for fold in folds])
     folder = study_folder(tonight.warehouse, tonight.cutoff, identity)
     refuse_to_overwrite(search.target, folder)
-    study = Study(folder, space, search.budget, _trouble(space, longest_learned(panel, folds[0])))
+    longest = min(longest_learned(panel, fold) for fold in folds)
+    study = Study(folder, space, search.budget, _trouble(space, longest))
     study.refuse_unless_there_is_something_to_try()
     begin_study(folder, _wanted(space), tonight.as_of)
     return Work(search, panel, snapshot.name, folds, study)
@@ -215,8 +231,15 @@ def refuse_to_overwrite(target: Target, folder: Path) -> None:
 
 def longest_learned(panel: Panel, fold: Fold) -> int:
     """Steps of the longest history that the training of a fold sees."""
-    longest = int(panel.lengths_until(fold.train_until).max(initial=0))
+    lengths = panel.lengths_until(fold.train_until)
+    longest = int(lengths[fold.learned(panel)].max(initial=0))
     return min(longest, fold.train_until + 1 - fold.train_from)
+
+
+def _identity(fold: Fold) -> tuple[object, ...]:
+    """All that a fold is, as JSON can say it."""
+    left_out = None if fold.left_out is None else fold.left_out.tolist()
+    return fold.train_from, fold.train_until, fold.origins.tolist(), left_out
 
 
 def _wanted(space: Space) -> str:
@@ -250,7 +273,7 @@ def _what_speaks_against(space: Space, longest: int, values: Values) -> str:
     context = spec.training.context_length
     if context is not None and context > longest:
         return (
-            f"training.context_length: {context} steps, where the longest history that the first "
-            f"fold learns from has {longest}."
+            f"training.context_length: {context} steps, where the longest history that a fold "
+            f"learns from has {longest}."
         )
     return ""

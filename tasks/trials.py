@@ -121,7 +121,7 @@ def _out_of_fold(
         work.study.folder, claim.trial.values, fold=job.fold, candidate=job.candidate
     )
     if path.exists():
-        return read_forecasts(path)
+        return read_forecasts(path).forecasts
     from models.learning.cross_validation import forecast_fold
 
     deadline = time.monotonic() + work.study.seconds_left()
@@ -140,7 +140,7 @@ def _out_of_fold(
 
     look_at_the_clock()
     tonight = replace(work.search.tonight, spec=job.spec)
-    forecasts = forecast_fold(
+    made = forecast_fold(
         work.panel,
         training_settings(tonight, job.candidate, longest=longest_learned(work.panel, fold)),
         fold,
@@ -148,8 +148,8 @@ def _out_of_fold(
         listener=after_epoch,
         progress=after_batch,
     )
-    write_forecasts(path, forecasts)
-    return forecasts
+    write_forecasts(path, made)
+    return made.forecasts
 
 
 def _wql(forecasts: Forecasts, fold: int) -> float:

@@ -92,7 +92,7 @@ def _record(work: Work, trials: list[Trial], best: Trial) -> Tuned:
         folder=str(study.folder),
         horizon=tonight.spec.horizon,
         num_series=work.panel.num_series,
-        folds=tuple(_span(search, fold) for fold in work.folds),
+        folds=tuple(_span(work, fold) for fold in work.folds),
         trials=tuple(trials),
         best=best.number,
         importances=study.importances(),
@@ -102,15 +102,16 @@ def _record(work: Work, trials: list[Trial], best: Trial) -> Tuned:
     )
 
 
-def _span(search: Search, fold: Fold) -> FoldSpan:
-    grid = search.tonight.grid
+def _span(work: Work, fold: Fold) -> FoldSpan:
+    tonight = work.search.tonight
     first, last = int(fold.origins[0]), int(fold.origins[-1])
     return FoldSpan(
-        learns_until=grid.timestamp(fold.train_until),
-        first_origin=grid.timestamp(first),
-        last_origin=grid.timestamp(last),
-        ends=grid.timestamp(last + search.tonight.spec.horizon),
+        learns_until=tonight.grid.timestamp(fold.train_until),
+        first_origin=tonight.grid.timestamp(first),
+        last_origin=tonight.grid.timestamp(last),
+        ends=tonight.grid.timestamp(last + tonight.spec.horizon),
         origins=len(fold.origins),
+        series=None if fold.left_out is None else len(fold.left_out),
     )
 
 

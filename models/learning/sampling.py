@@ -59,6 +59,14 @@ class Split:
     everything: Origins
     held_out: tuple[Ints, Ints]
 
+    def learned_until(self, horizon: int) -> int:
+        """Slot of the last target that the training origins see.
+
+        Beyond the first held-out origin where the histories are too short to hold any out.
+        """
+        drawn = self.training.counts > 0
+        return int((self.training.first + self.training.counts)[drawn].max()) - 1 + horizon
+
 
 def split_origins(panel: Panel, settings: TrainingSettings, train_until: int) -> Split:
     """Hold out the windows of the last origins, for early stopping and the weights of members.

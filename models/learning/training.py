@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data_contracts.errors import NightcastError, RefusedError
-from models.forecasters.fusion import WEIGHTS, learn_weights
+from models.forecasters.fusion import WEIGHTS, HeldOut, equal_weights, learn_weights
 from models.forecasters.neural import NeuralForecaster
 from models.forecasters.support import Support
 from models.learning.curves import Curve
@@ -141,15 +141,7 @@ def train(
         settings = replace(settings, freeze=())
     run = _Run(panel, settings, train_until, start)
     trained = run.train_members(progress)
-    weights: tuple[float, ...] = ()
-    if settings.combine == WEIGHTS:
-        held_out = run.held_out(trained[0].member)
-        weights = learn_weights(
-            np.stack([each.forecasts for each in trained if each.forecasts is not None]),
-            held_out.target,
-            held_out.weights,
-            settings.quantile_levels,
-        )
+    weights = run.learn_weights(trained) if settings.combine == WEIGHTS else ()
     return NeuralForecaster(
         settings=settings,
         features=run.features,
@@ -222,6 +214,34 @@ class _Run:
     def held_out(self, member: Member) -> Batch:
         """The windows that training does not see, as one member reads them."""
         return self._batch(member, *self._split.held_out)
+
+    def learn_weights(self, trained: list[_Trained]) -> tuple[float, ...]:
+        """Weights of the members, learned on the held-out windows where none had learned from them.
+
+        Else, because the history is too short or the start knows them, they stay those of the
+        start, or equal.
+        """
+        learned, origins = self._learned_until(), self._split.held_out[1]
+        if origins.min() < learned:
+            kept = self._start.weights if self._start else ()
+            return kept if len(kept) == len(trained) else equal_weights(len(trained))
+        batch = self.held_out(trained[0].member)
+        held_out = HeldOut(
+            np.stack([each.forecasts for each in trained if each.forecasts is not None]),
+            batch.target,
+            batch.weights,
+            origins,
+            learned_until=np.full_like(origins, learned),
+        )
+        return learn_weights(held_out, self._settings.quantile_levels)
+
+    def _learned_until(self) -> int:
+        """Slot of the last step that members learned from before they forecast held-out windows."""
+        learned = self._split.learned_until(self._settings.horizon)
+        if self._start is None:
+            return learned
+        started = self._start.trained_until
+        return max(learned, self._anchor if started is None else started)
 
     def _train_member(self, number: int, listener: Listener | None) -> _Trained | None:
         """Train one member.

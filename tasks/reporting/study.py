@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from data_contracts.study import Trial, Tuned
+from data_contracts.study import FoldSpan, Trial, Tuned
 from tasks.reporting.artifacts import markdown_table, plain
 from tasks.reporting.formats import count, duration, local_day, local_time, number, percent
 from tasks.reporting.study_charts import history_svg
@@ -121,7 +121,7 @@ def fold_rows(tuned: Tuned, timezone: str) -> list[FoldRow]:
         FoldRow(
             number=at + 1,
             learns=f"until {_day(fold.learns_until, timezone)}",
-            judged=f"{_day(fold.first_origin, timezone)} to {_day(fold.ends, timezone)}",
+            judged=_judged(fold, timezone),
             before=before[at],
             after=after[at],
             change=after[at] / before[at] - 1 if before[at] else 0.0,
@@ -130,6 +130,12 @@ def fold_rows(tuned: Tuned, timezone: str) -> list[FoldRow]:
         )
         for at, fold in enumerate(tuned.folds)
     ]
+
+
+def _judged(fold: FoldSpan, timezone: str) -> str:
+    """What a fold is judged by: days, and series where they are not all."""
+    days = f"{_day(fold.first_origin, timezone)} to {_day(fold.ends, timezone)}"
+    return days if fold.series is None else f"{days}, {fold.series} series left out"
 
 
 def trial_rows(tuned: Tuned) -> list[TrialRow]:

@@ -20,13 +20,14 @@ import pandas as pd
 from data_contracts.search import Values
 from data_contracts.study import Tuned
 from models.gate.evaluation import Forecasts
+from models.learning.out_of_fold import FoldForecasts, OutOfFold
 from tasks.stores.files import whole, write_text
 from tasks.stores.sharing import share_file
 from tasks.stores.warehouse import NIGHT, Warehouse
 
 TUNING = "tuning"
 STUDY, RESULT, REPORT, NEW_SPEC = "study.json", "result.json", "report.html", "spec.yaml"
-FORECASTS = "forecasts"
+FORECASTS, LEARNED = "forecasts", "learned_from"
 KEY_LENGTH = 12
 JOINED_WITHIN = pd.Timedelta("7D")  # after it began, an unfinished study is gone on with
 
@@ -106,8 +107,10 @@ def forecasts_folder(folder: Path, values: Values) -> Path:
     return folder / FORECASTS / digest_of(values)
 
 
-def write_forecasts(path: Path, forecasts: Forecasts) -> None:
-    """Keep out-of-fold forecasts."""
+def write_forecasts(path: Path, fold: FoldForecasts) -> None:
+    """Keep the out-of-fold forecasts of one fold, and what they were not to know."""
+    forecasts = fold.forecasts
+    by_series = {} if fold.learned_from is None else {LEARNED: np.array(fold.learned_from, np.str_)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as draft, draft.open("wb") as file:
         np.savez(
@@ -119,13 +122,19 @@ def write_forecasts(path: Path, forecasts: Forecasts) -> None:
             quantiles=forecasts.quantiles,
             target=forecasts.target,
             scale=forecasts.scale,
+            learned_until=fold.learned_until,
+            **by_series,
         )
 
 
-def read_forecasts(path: Path) -> Forecasts:
-    """Read out-of-fold forecasts back."""
+def read_forecasts(path: Path) -> FoldForecasts:
+    """Read the out-of-fold forecasts of one fold back.
+
+    Raises:
+        RefusedError: If its training has seen one of them.
+    """
     with np.load(path, allow_pickle=False) as kept:
-        return Forecasts(
+        forecasts = Forecasts(
             unique_ids=tuple(kept["unique_ids"].tolist()),
             origins=kept["origins"],
             quantile_levels=tuple(kept["quantile_levels"].tolist()),
@@ -133,6 +142,27 @@ def read_forecasts(path: Path) -> Forecasts:
             target=kept["target"],
             scale=kept["scale"],
         )
+        learned_from = tuple(kept[LEARNED].tolist()) if LEARNED in kept else None
+        return FoldForecasts(forecasts, int(kept["learned_until"]), learned_from)
+
+
+def read_out_of_fold(folder: Path, values: Values, *, candidate: str) -> OutOfFold:
+    """Read those of all folds of one forecaster, as far as it was judged.
+
+    Args:
+        folder: Of the study.
+        values: What its trial set, as in `result.json`.
+        candidate: The forecaster.
+
+    Raises:
+        RefusedError: If none are kept.
+    """
+    paths: list[Path] = []
+    while (
+        path := forecasts_file(folder, values, fold=len(paths) + 1, candidate=candidate)
+    ).exists():
+        paths.append(path)
+    return OutOfFold(tuple(map(read_forecasts, paths)))
 
 
 def drop_forecasts(folder: Path, *, keep: Iterable[Values]) -> None:

@@ -521,3 +521,10 @@ def test_a_range_is_checked_when_the_spec_is_read(ranges, words):
 
 def test_the_digest_does_not_depend_on_what_a_search_tries():
     assert parse(tuning__ranges={"training.members": [1, 2]}).digest == parse().digest
+
+
+def test_folds_by_series_have_no_rolling_window():
+    assert parse(tuning__by="series").tuning.by == "series"
+
+    words = "tuning: window: expected expanding where folds are by series"
+    assert words in complaint(tuning={"by": "series", "window": "rolling"})

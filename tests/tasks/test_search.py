@@ -101,6 +101,41 @@ def test_short_histories_are_refused(tonight_of, make_panel):
         choose_folds(tonight_of(), panel)
 
 
+def test_folds_by_series_end_before_the_origins_of_the_gate_too(tonight_of, walks):
+    folds = choose_folds(tonight_of(tuning={"by": "series"}), walks)
+
+    gate = evaluation_origins(walks, origins=14, every=24, horizon=24)
+    assert sorted(np.concatenate([fold.left_out for fold in folds])) == [0, 1, 2]
+    for fold in folds:
+        assert fold.origins[-1] + 24 == gate[0]
+        assert fold.origins[0] - fold.train_until == 24
+
+
+def test_fewer_series_than_folds_by_series_are_refused(tonight_of, walks):
+    words = "as many folds by series as there are series, 3, got 4; lower tuning.folds"
+
+    with pytest.raises(RefusedError, match=words):
+        choose_folds(tonight_of(tuning={"by": "series", "folds": 4}), walks)
+
+
+def test_short_histories_are_refused_by_series_too(tonight_of, make_panel):
+    panel = make_panel([np.ones(150)] * 3, horizon=24)
+
+    with pytest.raises(RefusedError, match="150 steps, too short for"):
+        choose_folds(tonight_of(tuning={"by": "series"}), panel)
+
+
+def test_the_longest_history_that_is_learned_from_is_of_a_series_that_is_not_left_out(
+    tonight_of, make_panel
+):
+    panel = make_panel([np.ones(n) for n in (1400, 600, 500)], horizon=24)
+
+    folds = choose_folds(tonight_of(tuning={"by": "series"}), panel)
+
+    (without,) = (fold for fold in folds if 0 in fold.left_out)
+    assert longest_learned(panel, without) == panel.lengths_until(without.train_until)[1]
+
+
 def test_a_context_longer_than_what_folds_learn_from_cannot_be_tried(open_of):
     words = "training.context_length: 5000 steps, where the longest history"
 

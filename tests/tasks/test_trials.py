@@ -9,7 +9,7 @@ from data_contracts.errors import RefusedError
 from data_contracts.search import Space
 from tasks.search import Search, Target, Work, choose_folds, open_study
 from tasks.stores.studies import Budget
-from tasks.stores.study_files import forecasts_file, read_forecasts
+from tasks.stores.study_files import forecasts_file, read_forecasts, read_out_of_fold
 from tasks.trials import try_out
 
 pytestmark = pytest.mark.train
@@ -24,8 +24,8 @@ TINY = {
 
 @pytest.fixture
 def work_of(tonight_of, walks, tmp_path):
-    def build(budget=TWO, panel=walks) -> Work:
-        tonight = tonight_of(**TINY)
+    def build(budget=TWO, panel=walks, **tuning) -> Work:
+        tonight = tonight_of(**{**TINY, "tuning": {**TINY["tuning"], **tuning}})
         search = Search(tonight, "spec.yaml", Space.of(tonight.spec), budget, Target())
         folds = choose_folds(tonight, panel)
         return open_study(search, panel, tmp_path / "5ca1ab1e", folds)
@@ -53,9 +53,27 @@ def test_a_trial_is_the_mean_over_folds_and_its_forecasts_are_kept(work_of):
     assert trial.wql == pytest.approx(np.mean(trial.losses))
     assert len(trial.losses) == 2
     for at, fold in enumerate(work.folds):
-        forecasts = read_forecasts(kept(work, at + 1))
+        forecasts = read_forecasts(kept(work, at + 1)).forecasts
         assert forecasts.origins.tolist() == fold.origins.tolist()
         assert forecasts.quantiles.shape == (3, 2, 24, 9)
+
+
+def test_by_series_a_trial_is_judged_on_series_that_it_has_not_learned_from(work_of):
+    work = work_of(by="series")
+
+    try_out.fn(work, work.study.claim())
+
+    assert only(work).outcome == "complete"
+    made = read_out_of_fold(
+        work.study.folder, work.study.space.as_it_is, candidate="multihead_lstm"
+    )
+    assert made.by_series
+    assert made.pooled.unique_ids == work.panel.unique_ids
+    for fold, (learned, judged) in zip(
+        made.folds, [(f.learned(work.panel), f.judged(work.panel)) for f in work.folds], strict=True
+    ):
+        assert fold.learned_from == tuple(work.panel.unique_ids[k] for k in learned)
+        assert fold.forecasts.unique_ids == tuple(work.panel.unique_ids[k] for k in judged)
 
 
 def test_an_interrupted_trial_goes_on_after_the_folds_that_were_finished(work_of):

@@ -1,13 +1,20 @@
 import numpy as np
 import pytest
 
-from models.forecasters.fusion import combine, learn_weights
+from data_contracts.errors import RefusedError
+from models.forecasters.fusion import HeldOut, combine, learn_weights
 
 LEVELS = (0.1, 0.5, 0.9)
 
 
 def _quantiles(center, spread):
     return (center[..., None] + spread * np.array([-1, 0, 1])).astype(np.float32)
+
+
+def _held_out(forecasts, target, importance=None):
+    importance = np.ones(len(target)) if importance is None else importance
+    origins = np.arange(100, 100 + len(target))
+    return HeldOut(forecasts, target, importance, origins, np.full(len(target), 100))
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ def test_a_member_that_knows_more_weighs_more(truth):
     good = _quantiles(truth + rng.normal(0, 0.5, truth.shape), 0.6)
     bad = _quantiles(truth + 20, 0.6)
 
-    weights = learn_weights(np.stack([bad, good]), truth, np.ones(len(truth)), LEVELS)
+    weights = learn_weights(_held_out(np.stack([bad, good]), truth), LEVELS)
 
     assert weights[1] > 0.9
     assert sum(weights) == pytest.approx(1)
@@ -50,7 +57,7 @@ def test_learned_weights_are_no_worse_than_the_best_of_a_fine_grid(truth):
         pinball = np.maximum(level * error, (level - 1) * error).mean(axis=(1, 2))
         return (pinball * importance).mean()
 
-    weights = learn_weights(forecasts, truth, importance, LEVELS)
+    weights = learn_weights(_held_out(forecasts, truth, importance), LEVELS)
 
     best = min(loss((share, 1 - share)) for share in np.linspace(0, 1, 201))
     assert loss(weights) <= 1.002 * best
@@ -61,16 +68,24 @@ def test_steps_that_were_not_observed_do_not_count(truth):
     forecasts = np.stack([_quantiles(truth + rng.normal(size=truth.shape), 1) for _ in range(3)])
     holes = truth.copy()
     holes[::2] = np.nan
-    ones = np.ones(len(truth))
 
-    expected = learn_weights(forecasts[:, 1::2], truth[1::2], ones[1::2], LEVELS)
+    expected = learn_weights(_held_out(forecasts[:, 1::2], truth[1::2]), LEVELS)
 
-    assert learn_weights(forecasts, holes, ones, LEVELS) == pytest.approx(expected)
+    assert learn_weights(_held_out(forecasts, holes), LEVELS) == pytest.approx(expected)
 
 
 def test_without_any_observation_all_weigh_the_same(truth):
     forecasts = np.zeros((2, *truth.shape, 3), np.float32)
 
-    weights = learn_weights(forecasts, np.full_like(truth, np.nan), np.ones(len(truth)), LEVELS)
+    weights = learn_weights(_held_out(forecasts, np.full_like(truth, np.nan)), LEVELS)
 
     assert weights == (0.5, 0.5)
+
+
+def test_a_window_that_a_member_has_learned_from_is_refused(truth):
+    forecasts = np.zeros((2, *truth.shape, 3), np.float32)
+    learned = np.full(len(truth), 100)
+    learned[7] = 108
+
+    with pytest.raises(RefusedError, match=r"from slot 107 of members that learned up to slot 108"):
+        HeldOut(forecasts, truth, np.ones(len(truth)), np.arange(100, 100 + len(truth)), learned)

@@ -192,6 +192,26 @@ def test_learned_weights_are_non_negative_and_sum_to_one(panel):
     assert sum(forecaster.weights) == pytest.approx(1)
 
 
+def test_members_weigh_the_same_where_a_short_history_leaves_nothing_unseen(make_panel):
+    panel = make_panel([np.arange(14.0) % 3], horizon=HORIZON, cutoff_slot=CUTOFF)
+    settings = dataclasses.replace(
+        SETTINGS, context_length=12, members=2, combine="weights", max_epochs=1
+    )
+
+    assert train(panel, settings, train_until=CUTOFF).weights == (0.5, 0.5)
+
+
+def test_weights_of_a_start_stay_where_it_knows_the_held_out_windows(panel):
+    settings = dataclasses.replace(SETTINGS, members=2, combine="weights")
+    start = train(panel, settings, train_until=CUTOFF - HORIZON)
+    long_ago = dataclasses.replace(start, trained_until=CUTOFF - 200)
+
+    warm, later = (train(panel, settings, train_until=CUTOFF, start=s) for s in (start, long_ago))
+
+    assert warm.weights == start.weights
+    assert later.weights != start.weights
+
+
 def test_every_epoch_of_every_member_is_on_its_curve(panel):
     seen = []
     forecaster = train(

@@ -159,3 +159,13 @@ def test_markdown_ranks_the_trials(tuned_of):
     text = markdown(tuned_of())
 
     assert text.index("| 1 | 0.2500 |") < text.index("| 0 | 0.3000 | the spec as it is |")
+
+
+def test_folds_by_series_say_how_many_are_left_out(tuned_of):
+    folds = tuple(fold_of(number).model_copy(update={"series": 2}) for number in (0, 1))
+
+    page = render_study(tuned_of(folds=folds), timezone="UTC")
+
+    assert "2 series left out" in page
+    assert "judged on days and series that it had not seen" in page
+    assert "left out" not in render_study(tuned_of(), timezone="UTC")

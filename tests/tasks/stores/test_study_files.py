@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.errors import RefusedError
 from models.gate.evaluation import Forecasts
+from models.learning.out_of_fold import FoldForecasts
 from tasks.stores.files import write_text
 from tasks.stores.study_files import (
     RESULT,
@@ -10,6 +12,7 @@ from tasks.stores.study_files import (
     drop_forecasts,
     forecasts_file,
     read_forecasts,
+    read_out_of_fold,
     study_folder,
     unfinished,
     write_forecasts,
@@ -68,28 +71,50 @@ def test_no_other_study_is_gone_on_with(warehouse, before, now, finished):
     assert unfinished(warehouse, "abc", before=before, now=now) is None
 
 
-def test_out_of_fold_forecasts_come_back_as_they_were(tmp_path):
+def fold_of(origins, learned_from=None, learned_until=4):
     rng = np.random.default_rng(0)
     made = Forecasts(
         unique_ids=("a", "[b]"),
-        origins=np.array([10, 20]),
+        origins=np.array(origins),
         quantile_levels=(0.1, 0.5, 0.9),
         quantiles=rng.random((2, 2, 6, 3), np.float32),
         target=np.full((2, 2, 6), np.nan, np.float32),
         scale=rng.random((2, 2)),
     )
+    return FoldForecasts(made, learned_until, learned_from)
+
+
+@pytest.mark.parametrize("learned_from", [None, ("b", "c")], ids=["by time", "by series"])
+def test_out_of_fold_forecasts_come_back_as_they_were(tmp_path, learned_from):
+    fold = fold_of([10, 20], learned_from)
+    made = fold.forecasts
     path = forecasts_file(tmp_path, {"candidates": ("tcn",)}, fold=1, candidate="tcn+transformer")
 
-    write_forecasts(path, made)
-    read = read_forecasts(path)
+    write_forecasts(path, fold)
+    again = read_forecasts(path)
+    read = again.forecasts
 
+    assert (again.learned_until, again.learned_from) == (4, learned_from)
     assert read.unique_ids == made.unique_ids
     assert read.quantile_levels == made.quantile_levels
     for name in ("origins", "quantiles", "target", "scale"):
         np.testing.assert_array_equal(getattr(read, name), getattr(made, name))
 
     other = forecasts_file(tmp_path, {"candidates": ("transformer",)}, fold=1, candidate="x")
-    write_forecasts(other, made)
+    write_forecasts(other, fold)
     drop_forecasts(tmp_path, keep=[{"candidates": ["tcn"]}])
     assert path.exists()
     assert not other.exists()
+
+
+def test_all_folds_of_a_forecaster_are_read_together(tmp_path):
+    values = {"training.members": 2}
+    for number, origins in enumerate([(10, 20), (30, 40)]):
+        path = forecasts_file(tmp_path, values, fold=number + 1, candidate="tcn")
+        write_forecasts(path, fold_of(origins, learned_until=origins[0] - 6))
+
+    made = read_out_of_fold(tmp_path, values, candidate="tcn")
+
+    assert made.pooled.origins.tolist() == [10, 20, 30, 40]
+    with pytest.raises(RefusedError, match="at least one fold"):
+        read_out_of_fold(tmp_path, values, candidate="transformer")
