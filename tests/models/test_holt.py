@@ -162,6 +162,15 @@ def test_a_series_that_says_nothing_gets_the_usual_constants(make_panel, history
     np.testing.assert_array_equal(holt_states(panel, constants)[-HORIZON - 1], last)
 
 
+def test_the_largest_numbers_that_a_panel_holds_stay_finite(make_panel, rng):
+    largest = np.finfo(np.float32).max
+    panel = make_panel([np.where(rng.random(300) < 0.5, largest, -largest)], horizon=HORIZON)
+
+    states = holt_states(panel, fit_holt(panel, until=CUTOFF))
+
+    assert np.isfinite(states[:-HORIZON]).all()
+
+
 def test_before_all_series_begin_there_is_nothing_to_fit(panel):
     assert fit_holt(panel, until=CUTOFF - 400) == USUAL
 

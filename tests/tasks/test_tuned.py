@@ -21,8 +21,8 @@ RANGES = {"training.members": [1, 2, 4]}
 def work_of(tonight_of, walks, tmp_path):
     """Builds a study whose trials had these losses, the first of the spec as it is."""
 
-    def build(*losses, target=None, overwrite=False, asked_as_of=False):
-        tonight = tonight_of(tuning={"ranges": RANGES})
+    def build(*losses, target=None, overwrite=False, asked_as_of=False, by="time"):
+        tonight = tonight_of(tuning={"ranges": RANGES, "by": by})
         path = tmp_path / "spec.yaml"
         fields = tonight.spec.model_dump(mode="json", exclude_unset=True, exclude={"name"})
         path.write_text("# for the planners\n" + yaml.safe_dump(fields))
@@ -62,6 +62,14 @@ def test_the_best_becomes_a_spec_of_the_same_name_with_its_comments(work_of, tmp
     assert Path(tuned.report).exists()
     kept = Tuned.from_json((Path(tuned.folder) / RESULT).read_text())
     assert kept == tuned
+
+
+def test_the_record_says_how_many_series_each_fold_leaves_out(work_of):
+    by_time, by_series = write_down(work_of(0.3)), write_down(work_of(0.3, by="series"))
+
+    assert [fold.series for fold in by_time.folds] == [None] * 3
+    assert [fold.series for fold in by_series.folds] == [1] * 3
+    assert by_series.folder != by_time.folder
 
 
 def test_a_study_in_the_past_is_judged_in_the_past(work_of):

@@ -22,6 +22,7 @@ def test_held_out_targets_are_unseen_in_training(panel):
     training, (series, origins) = split.training, split.held_out
 
     last_seen = (training.first + training.counts - 1)[training.counts > 0].max() + HORIZON
+    assert split.learned_until(HORIZON) == last_seen
     assert last_seen <= origins.min()
     assert origins.max() + HORIZON == 980
     assert set(series) == {0, 1, 2, 3}
@@ -39,6 +40,7 @@ def test_a_history_of_one_window_is_trained_on_and_held_to_it(make_panel):
     split = split_origins(panel, SETTINGS, train_until=CUTOFF)
     series, origins = split.held_out
 
+    assert split.learned_until(HORIZON) == CUTOFF > origins.min(), "nothing is unseen"
     assert split.training.total == 1
     assert (series.tolist(), origins.tolist()) == ([0], [CUTOFF - HORIZON])
 
