@@ -1,0 +1,1 @@
+"""Windows in components, each window from its own context alone; never a whole series."""
