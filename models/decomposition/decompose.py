@@ -3,6 +3,7 @@
 import numpy as np
 
 from models.decomposition import emd, stl, vmd
+from models.decomposition.ends import cut, extended
 from models.decomposition.gaps import without_gaps
 from models.decomposition.settings import Decomposition
 from models.panel import Bools, Floats
@@ -23,7 +24,7 @@ def decompose(
         context: 0 where not observed, in the unit of the target, shape `(B, L)`.
         observed: Where `context` holds an observation, shape `(B, L)`.
         settings: Which method, into how many components, `M`; see `check_decomposition`.
-        season_length: Steps in one season, from which gaps are filled.
+        season_length: Steps in one season, from which gaps and ends are continued.
 
     Returns:
         Shape `(B, L, M)`, float32, in the unit of the target.
@@ -47,5 +48,7 @@ def _parts(windows: Doubles, settings: Decomposition, season_length: int) -> Dou
     """What the method makes of windows without gaps and level, shape `(B, L, M)`."""
     if settings.method == "stl":
         return stl.parts(windows, season_length=season_length)
-    method = vmd.modes if settings.method == "vmd" else emd.modes
-    return method(windows, settings)
+    if settings.method == "vmd":
+        return vmd.modes(windows, settings)
+    longer = extended(windows, season_length=season_length)  # which does not help VMD
+    return cut(emd.modes(longer, settings), length=windows.shape[1])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from models.decomposition import vmd
 from models.decomposition.decompose import decompose
 from models.decomposition.settings import METHODS, Decomposition
 
@@ -100,7 +101,7 @@ def test_components_are_in_the_unit_of_the_target(method, factor):
 
 
 def test_a_window_has_the_same_bytes_whichever_others_lie_beside_it(method):
-    windows = 70 if method == "vmd" else 7  # more than VMD takes at once
+    windows = vmd.WINDOWS_AT_ONCE + 3 if method == "vmd" else 7
     context, observed = context_of(windows)
     context[2], observed[2] = 0, False
     order = np.random.default_rng(1).permutation(windows)
