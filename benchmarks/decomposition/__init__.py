@@ -1,0 +1,1 @@
+"""Decomposition: what it costs, and what is lost at the ends of a window."""
