@@ -179,6 +179,35 @@ def _without_key(error: SpecError) -> ValueError:
     return ValueError(str(error).partition(": ")[2].removesuffix("."))
 
 
+class Decomposition(Part):
+    """What each context is taken apart into before a network reads it.
+
+    Attributes:
+        method: Variational mode decomposition (`vmd`), ensemble empirical mode decomposition
+            (`eemd`, or with adaptive noise `ceemdan`), or trend, season and rest (`stl`).
+        modes: Components; None: 5, of `stl` always 3.
+        components: Whether they are `channels` beside the target, or each is read by one of as
+            many `networks`, whose forecasts add up.
+    """
+
+    method: Literal["vmd", "eemd", "ceemdan", "stl"]
+    modes: int | None = Field(default=None, ge=2, le=32)
+    components: Literal["channels", "networks"] = "channels"
+
+    @model_validator(mode="after")
+    def _modes_of_the_method(self) -> Self:
+        if self.method == "stl" and self.modes not in (None, 3):
+            raise ValueError(
+                f"modes: expected 3 of stl, which are trend, season and rest, got {self.modes}"
+            )
+        return self
+
+    @property
+    def num_components(self) -> int:
+        """How many come out."""
+        return self.modes or (3 if self.method == "stl" else 5)
+
+
 class Training(Part):
     """When and how challengers are trained.
 
@@ -195,6 +224,8 @@ class Training(Part):
         max_epochs: Passes over the sampled windows, at the most; training stops early before that.
         seed: Where all randomness starts.
         auxiliary: Some of `covariates.past`; the networks learn to forecast these too.
+        decomposition: What each context is taken apart into; None leaves it whole.
+        holt: Whether the networks read level and trend along each series too.
         on: `local` trains in this process, `gpu` on the gpu work pool.
         queue_minutes: How long a night waits for a worker of that pool to begin.
         timeout_minutes: How long it waits for a training that has begun there; None: ten minutes
@@ -215,6 +246,8 @@ class Training(Part):
         freeze: Groups of layers that stay as they were in the start.
     """
 
+    switches: ClassVar[tuple[str, ...]] = ("holt",)
+
     when: Literal["auto", "always", "never"] = "auto"
     context_length: int | None = Field(default=None, ge=1, le=MANY)
     patch_length: int | None = Field(default=None, ge=1, le=MANY)
@@ -224,6 +257,8 @@ class Training(Part):
     max_epochs: int = Field(default=20, ge=1, le=MANY)
     seed: int = Field(default=7, ge=0, lt=2**31)
     auxiliary: tuple[str, ...] = ()
+    decomposition: Decomposition | None = None
+    holt: bool = False
     on: Literal["local", "gpu"] = "local"
     queue_minutes: float = Field(default=10, gt=0, le=MANY)
     timeout_minutes: float | None = Field(default=None, gt=0, le=MANY)
@@ -246,6 +281,16 @@ class Training(Part):
                 "`nightcast champion SPEC` lists"
             )
         return start_from
+
+    @model_validator(mode="after")
+    def _components_of_the_target_alone(self) -> Self:
+        apart = self.decomposition and self.decomposition.components == "networks"
+        if apart and self.auxiliary:
+            raise ValueError(
+                "expected no auxiliary targets beside a network per component, which they are no "
+                f"sum of, got {', '.join(self.auxiliary)}; write components: channels"
+            )
+        return self
 
     @model_validator(mode="after")
     def _something_learns(self) -> Self:

@@ -12,8 +12,10 @@ import keras
 from keras import layers, ops
 
 from models.layers import Tensor
+from models.layers.component_scaling import ComponentScaling
 from models.layers.covariate_scaling import CovariateScaling
 from models.layers.head_weights import HeadWeights
+from models.layers.holt_scaling import HoltScaling
 from models.layers.instance_scaling import InstanceScaling, InverseScaling
 from models.layers.level_and_shape import LevelAndShape
 from models.layers.multi_head_attention import MultiHeadAttention
@@ -131,6 +133,10 @@ def network_inputs(settings: NetworkSettings) -> dict[str, Tensor]:
     if settings.known_means:
         steps = length + horizon
         inputs["known"] = keras.Input((steps, len(settings.known_means)), name="known")
+    if settings.modes:
+        inputs["components"] = keras.Input((length, settings.modes), name="components")
+    if settings.holt:
+        inputs["holt"] = keras.Input((length, 2), name="holt")
     if settings.static_sizes:
         columns = len(settings.static_sizes)
         inputs["static"] = keras.Input((columns,), name="static", dtype="int32")
@@ -147,6 +153,12 @@ def encode(settings: NetworkSettings, seeds: Seeds, walk: Walk) -> Encoded:
     patches = Patching(size)(ops.expand_dims(scaled, -1))[..., 0]  # (B, T, p)
     observed = Patching(size)(ops.expand_dims(seen, -1))[..., 0]
     told = [patches, observed]
+    if "components" in inputs:
+        parts = ComponentScaling(name="encoder_component_scaling")
+        told.append(_flat(Patching(size)(parts(inputs["components"], center, scale))))
+    if "holt" in inputs:
+        states = HoltScaling(settings.season, name="encoder_holt_scaling")
+        told.append(Patching(size)(states(inputs["holt"], center, scale))[:, :, -1])
     if "past" in inputs:
         past = _standardise(inputs["past"], settings.past_means, settings.past_scales, "past")
         told.append(ops.mean(Patching(size)(past), axis=2))
@@ -171,6 +183,11 @@ def encode(settings: NetworkSettings, seeds: Seeds, walk: Walk) -> Encoded:
         center=center,
         scale=scale,
     )
+
+
+def _flat(patches: Tensor) -> Tensor:
+    """Every number of a patch `(B, T, p, F)`, one beside the other, shape `(B, T, p F)`."""
+    return layers.Reshape((patches.shape[1], patches.shape[2] * patches.shape[3]))(patches)
 
 
 def _standardise(

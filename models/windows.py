@@ -104,5 +104,23 @@ def observed_at(panel: Panel, series: Ints, slots: Ints) -> Floats:
     return target
 
 
+def at_slots(panel: Panel, values: Floats, series: Ints, slots: Ints) -> Floats:
+    """What some rows of a panel hold beside it, NaN where a series has no such row.
+
+    Args:
+        panel: Whose rows they are.
+        values: Of each row, shape `(N, F)`.
+        series: Position of each window's series, shape `(B,)`.
+        slots: Shape `(B, L)`.
+
+    Returns:
+        Shape `(B, L, F)`.
+    """
+    rows = panel.rows(series[:, None], slots)
+    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
+    inside = (rows >= begin) & (rows < end)
+    return _take(values, np.where(inside, rows, begin), inside)
+
+
 def _take(values: Floats, rows: Ints, inside: Bools) -> Floats:
     return np.where(inside[..., None], values[rows], np.float32(np.nan))

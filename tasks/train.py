@@ -13,7 +13,8 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
 from data_contracts.night import Decision
-from data_contracts.spec import NO_START
+from data_contracts.spec import NO_START, Spec
+from models.decomposition.settings import Decomposition
 from models.forecasters.forecaster import Forecaster
 from models.gate.schedule import Due, When, training_due
 from models.learning.pretrained import pretrained_settings
@@ -298,6 +299,7 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
     """
     spec = tonight.spec
     usual = max(1, min(spec.context_length, longest))
+    apart = spec.training.decomposition
     return TrainingSettings(
         network=network,
         context_length=spec.training.context_length or usual,
@@ -311,9 +313,18 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
         combine=spec.training.combine,
         patch=spec.training.patch_length,
         auxiliary=spec.training.auxiliary,
+        decomposition=_decomposition(spec),
+        components=apart.components if apart else "channels",
+        holt=spec.training.holt,
         freeze=spec.training.freeze,
         device=spec.training.device,
     )
+
+
+def _decomposition(spec: Spec) -> Decomposition | None:
+    """How each context is taken apart, with noise from the seed of the training."""
+    apart = spec.training.decomposition
+    return Decomposition(apart.method, apart.num_components, spec.training.seed) if apart else None
 
 
 def version_of(

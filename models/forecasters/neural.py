@@ -231,8 +231,8 @@ class NeuralForecaster:
             raise ValueError(f"one of format {written} where this version writes format {FORMAT}")
         members = tuple(Member(**member) for member in config["members"])
         return cls(
-            settings=TrainingSettings(**config["settings"]),
-            features=Features(**config["features"]),
+            settings=TrainingSettings.read(config["settings"]),
+            features=Features.read(config["features"]),
             sizes=NetworkSettings(**config["sizes"]),
             members=members,
             networks=tuple(

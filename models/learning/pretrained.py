@@ -71,6 +71,8 @@ def _unknown(settings: TrainingSettings) -> str:
             return f"it has no weights for {part}"
     if settings.season_lengths != SEASONS or settings.patch_length != PATCH:
         return "it knows seasons of 24 and 168 steps alone, in patches of 24"
+    if settings.decomposition or settings.holt:
+        return "it reads no components, levels or trends"
     if settings.quantile_levels != DECILES:
         return "it forecasts the nine deciles alone"
     return ""

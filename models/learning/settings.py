@@ -1,6 +1,12 @@
 """What training and building a network need to know."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from models.decomposition.settings import Decomposition
+
+Entry = Literal["channels", "networks"]  # how the components of a context reach the network
 
 
 def networks_in(name: str) -> tuple[str, ...]:
@@ -64,6 +70,10 @@ class TrainingSettings:
             of its own on the shared encoder.
         auxiliary_weight: What the loss of all auxiliary heads together, in standard deviations,
             counts beside that of the target, in seasonal changes.
+        decomposition: How each context is taken apart; None where it is left whole.
+        components: Whether these are `channels` beside the target, or each is the context of one
+            of as many `networks` whose forecasts add up.
+        holt: Whether level and trend along each series are channels beside the target.
         freeze: Groups of layers that stay as they were in the start, if there is one.
         pretrained: Name of the weights of the package that networks start from; empty for none.
         device: Where to train: `auto`, `cpu` or `gpu`.
@@ -92,9 +102,18 @@ class TrainingSettings:
     patch: int | None = None
     auxiliary: tuple[str, ...] = ()
     auxiliary_weight: float = 0.2
+    decomposition: Decomposition | None = None
+    components: Entry = "channels"
+    holt: bool = False
     freeze: tuple[str, ...] = ()
     pretrained: str = ""
     device: str = "auto"
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "TrainingSettings":
+        """What `asdict` made of some."""
+        apart = fields.get("decomposition")
+        return cls(**{**fields, "decomposition": Decomposition(**apart) if apart else None})
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -147,6 +166,9 @@ class NetworkSettings:
         scaling: Method of `InstanceScaling`.
         patch: As in `TrainingSettings`.
         auxiliary: Positions among the past covariates whose future is forecast too, `A` of them.
+        modes: Components of the context that come with it, `M`; 0 for none.
+        components: As in `TrainingSettings`.
+        holt: Whether level and trend come with the context.
     """
 
     context_length: int
@@ -164,6 +186,9 @@ class NetworkSettings:
     scaling: str = "mean_std"
     patch: int | None = None
     auxiliary: tuple[int, ...] = ()
+    modes: int = 0
+    components: Entry = "channels"
+    holt: bool = False
 
     def of(self, member: Member) -> "NetworkSettings":
         """The sizes of one member."""

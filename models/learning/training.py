@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from data_contracts.errors import NightcastError, RefusedError
+from models.decomposition.settings import check_decomposition
 from models.forecasters.fusion import WEIGHTS, HeldOut, equal_weights, learn_weights
 from models.forecasters.neural import NeuralForecaster
 from models.forecasters.support import Support
+from models.holt import fit_holt
 from models.learning.curves import Curve
 from models.learning.device import training_device
 from models.learning.learning_rate import WARM_UP, learning_rate_share
@@ -24,7 +26,7 @@ from models.learning.transfer import in_its_sizes, warm_settings
 from models.learning.window_inputs import Features, WindowReader, moments
 from models.learning.workbench import Batch, Workbench, workbench
 from models.networks import build_network, check_network
-from models.panel import Floats, Ints, Panel
+from models.panel import Bools, Floats, Ints, Panel
 
 CATCH_UP_RATE = 0.3  # learning rate of the last phase, relative to the highest
 PATIENCE = 0.4  # share of the epochs without improvement after which training stops
@@ -180,7 +182,9 @@ class _Run:
         self._start = start
         # Codes and units of a start stay, because its weights have learned to read them.
         learned = self._split.everything.counts > 0
-        self.features = start.features if start else Features.of(panel, learned, until=train_until)
+        self.features = (
+            start.features if start else _features(panel, settings, learned, train_until)
+        )
         self.sizes = (
             replace(start.sizes, dropout=settings.dropout)
             if start
@@ -449,6 +453,24 @@ class _Run:
         )
 
 
+def _features(
+    panel: Panel, settings: TrainingSettings, learned: Bools, train_until: int
+) -> Features:
+    """What the networks read beside the target."""
+    covariates = Features.of(panel, learned, until=train_until)
+    apart = settings.decomposition
+    if apart:
+        check_decomposition(apart, settings.context_length, settings.season)
+    return replace(
+        covariates,
+        decomposition=apart,
+        season_length=settings.season,
+        holt=fit_holt(panel, until=train_until, season_lengths=settings.season_lengths)
+        if settings.holt
+        else None,
+    )
+
+
 def _network_settings(
     panel: Panel, settings: TrainingSettings, features: Features, train_until: int
 ) -> NetworkSettings:
@@ -473,4 +495,7 @@ def _network_settings(
         dropout=settings.dropout,
         patch=settings.patch,
         auxiliary=features.past_positions(settings.auxiliary),
+        modes=settings.decomposition.modes if settings.decomposition else 0,
+        components=settings.components,
+        holt=settings.holt,
     )

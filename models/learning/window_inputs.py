@@ -1,6 +1,6 @@
 """From windows of a panel to what a network is called with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import SpecError
 from models.calendar_features import HARMONICS, CalendarTable, cycles_shown
+from models.decomposition.cache import SHARED
+from models.decomposition.settings import Decomposition
+from models.holt import HoltConstants, holt_states
 from models.panel import Bools, Floats, Ints, Panel
-from models.windows import Windows, gather
+from models.windows import Windows, at_slots, gather
 
 Arrays = dict[str, NDArray[Any]]
 BATCH_SIZE = 256  # windows that a network forecasts at once
@@ -25,6 +28,9 @@ class Features:
         past_names, known_names, static_names: Covariates, in the order of the network's inputs.
         cycles: Calendar cycles that come before the known covariates.
         vocabularies: Texts per static column; the code of a text is its position plus one.
+        decomposition: How each context is taken apart; None where it is not.
+        season_length: Steps of the season that a decomposition may look for.
+        holt: Smoothing constants of level and trend; None where these are not read.
     """
 
     past_names: tuple[str, ...]
@@ -32,6 +38,19 @@ class Features:
     static_names: tuple[str, ...]
     cycles: tuple[str, ...]
     vocabularies: tuple[tuple[str, ...], ...]
+    decomposition: Decomposition | None = None
+    season_length: int = 1
+    holt: HoltConstants | None = None
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "Features":
+        """What `asdict` made of some."""
+        parts = dict(fields)
+        if parts.get("decomposition"):
+            parts["decomposition"] = Decomposition(**parts["decomposition"])
+        if parts.get("holt"):
+            parts["holt"] = HoltConstants(**parts["holt"])
+        return cls(**parts)
 
     @classmethod
     def of(cls, panel: Panel, learned: Bools, *, until: int) -> "Features":
@@ -127,6 +146,8 @@ class WindowReader:
         self._known = _positions(features.known_names, panel.known_names, "known")
         static = _positions(features.static_names, panel.static_names, "static")
         self._codes = features.codes(panel.static[:, static])
+        self._features = features
+        self._holt = holt_states(panel, features.holt) if features.holt else None
         first = int(panel.first_slots.min()) - context_length
         last = panel.cutoff_slot + max(horizon, panel.horizon)
         self._calendar = CalendarTable.between(panel.grid, first, last, features.cycles)
@@ -155,8 +176,29 @@ class WindowReader:
             "past": windows.past[..., self._past],
             "known": known,
             "static": self._codes[series],
+            **self._derived(windows, series, origins),
         }
         return {name: array for name, array in arrays.items() if array.shape[-1] > 0}, windows
+
+    def _derived(self, windows: Windows, series: Ints, origins: Ints) -> Arrays:
+        """What is computed from the target alone: of each context, or of each series up to it."""
+        arrays = Arrays()
+        if self._features.decomposition:
+            how = self._features.decomposition
+            arrays["components"] = self._components(how, windows, series, origins)
+        if self._holt is not None:
+            slots = origins[:, None] + np.arange(1 - self._context_length, 1)
+            arrays["holt"] = at_slots(self._panel, self._holt, series, slots)
+        return arrays
+
+    def _components(
+        self, how: Decomposition, windows: Windows, series: Ints, origins: Ints
+    ) -> Floats:
+        """Of each context, from that alone, wherever it lies, shape `(B, L, M)`."""
+        season_length = self._features.season_length
+        return SHARED.components(
+            windows.context, windows.observed, how, season_length=season_length
+        )
 
     def batches(self, series: Ints, origins: Ints) -> Iterator[tuple[slice, Arrays]]:
         """Places of some windows and inputs for them; the last batch is filled up to full size.

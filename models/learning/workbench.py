@@ -16,7 +16,7 @@ import numpy as np
 from models.learning.device import Device
 from models.learning.settings import NetworkSettings
 from models.learning.window_inputs import Arrays
-from models.networks import build_network, freeze
+from models.networks import all_layers, build_network, freeze
 from models.panel import Floats
 
 MOST_KEPT = 24  # compiled models; a night needs one per network, scaling and context
@@ -152,7 +152,7 @@ class Workbench:
         """Steps of a patch of the horizon that have weights of their own."""
         from models.layers.patch_mixture import PatchMixture
 
-        mixing = (layer for layer in self.model.layers if isinstance(layer, PatchMixture))
+        mixing = (layer for layer in all_layers(self.model) if isinstance(layer, PatchMixture))
         return self._patch_length if any(layer.per_step for layer in mixing) else 1
 
     @cached_property

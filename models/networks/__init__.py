@@ -7,6 +7,8 @@ Every network takes a dict of raw arrays and returns quantiles in the unit of th
     past     (B, L, P)      covariates known up to the origin, NaN where missing; absent if P is 0
     known    (B, L + H, K)  calendar, then covariates known ahead, NaN where missing
     static   (B, C)         codes, 0 for unknown; absent if C is 0
+    components (B, L, M)    of the context, slowest first, which add up to it; absent if M is 0
+    holt     (B, L, 2)      level and trend, NaN before the first observation; absent unless wanted
     →        (B, H, Q)      ascending quantiles
 
 Where `settings.auxiliary` names covariates, the output is a list, and the quantiles of these, shape
@@ -18,7 +20,8 @@ weights carries a name that begins with its group: `encoder`, `attention` or `he
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from data_contracts.errors import SpecError
@@ -56,12 +59,23 @@ def build_network(name: str, settings: NetworkSettings, seed: int) -> Any:
         SpecError: If there is no network of that name.
     """
     check_network(name)
+    if settings.modes and settings.components == "networks":
+        from models.component_networks import sum_of_networks
+
+        return sum_of_networks(partial(build_network, name), settings, seed)
     return importlib.import_module(f"{__name__}.{name}").build(settings, seed)
+
+
+def all_layers(network: Any) -> Iterator[Any]:
+    """The layers of a network, those of networks inside it instead of these."""
+    for layer in network.layers:
+        inside = getattr(layer, "layers", None)
+        yield from all_layers(layer) if inside else [layer]
 
 
 def layer_groups(network: Any) -> dict[str, list[Any]]:
     """The layers of a network that hold weights, by group."""
-    holding = [layer for layer in network.layers if layer.weights]
+    holding = [layer for layer in all_layers(network) if layer.weights]
     return {
         group: [layer for layer in holding if layer.name.split("_")[0] == group] for group in GROUPS
     }
