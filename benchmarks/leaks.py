@@ -15,6 +15,7 @@ network and each feature, and not every pair of them.
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import get_args
@@ -92,6 +93,28 @@ class Case:
 
 def measure(*, quick: bool) -> list[Figure]:
     """Audit all cases; what leaks is named on stderr."""
+    with uncompiled():
+        return _audit(quick=quick)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Compiling a network takes many times as long as the few steps of such a training."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def _audit(*, quick: bool) -> list[Figure]:
     cases = list(some_cases() if quick else all_cases())
     panel = a_panel()
     leaking = 0

@@ -12,6 +12,7 @@ TUNABLE = (
     "training.members",
     "training.combine",
     "training.max_epochs",
+    "training.holt",
 )
 MOST_VALUES = 1000  # that one range may hold, beyond which it is a slip
 

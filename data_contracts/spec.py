@@ -198,7 +198,7 @@ class Decomposition(Part):
     def _modes_of_the_method(self) -> Self:
         if self.method == "stl" and self.modes not in (None, 3):
             raise ValueError(
-                f"modes: expected 3 of stl, which are trend, season and rest, got {self.modes}"
+                f"expected modes to be 3 with stl (trend, season and rest), got {self.modes}"
             )
         return self
 

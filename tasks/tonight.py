@@ -15,6 +15,7 @@ from data_contracts.moments import in_utc
 from data_contracts.observations import check_severities
 from data_contracts.spec import NO_START, PRETRAINED, Spec
 from data_contracts.vocabulary import CHAMPION
+from models.decomposition.settings import Decomposition, check_decomposition
 from models.forecasters.baselines import check_baseline
 from models.learning.device import check_device
 from models.learning.settings import networks_in
@@ -123,8 +124,16 @@ def check_training(spec: Spec) -> None:
         check_baseline(baseline)
     for candidate in spec.candidates:
         check_candidate(candidate, spec.training.members)
+    if apart := decomposition_of(spec):
+        check_decomposition(apart, spec.context_length, min(spec.seasons[0], spec.context_length))
     if spec.training.on == LOCAL:  # else it is for the worker to say what it sees
         check_device(spec.training.device)
+
+
+def decomposition_of(spec: Spec) -> Decomposition | None:
+    """How each context is taken apart, with noise from the seed of the training."""
+    apart = spec.training.decomposition
+    return Decomposition(apart.method, apart.num_components, spec.training.seed) if apart else None
 
 
 def check_candidate(candidate: str, members: int) -> None:

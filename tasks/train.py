@@ -13,8 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError
 from data_contracts.night import Decision
-from data_contracts.spec import NO_START, Spec
-from models.decomposition.settings import Decomposition
+from data_contracts.spec import NO_START
 from models.forecasters.forecaster import Forecaster
 from models.gate.schedule import Due, When, training_due
 from models.learning.pretrained import pretrained_settings
@@ -30,7 +29,7 @@ from tasks.stores.records import set_apart
 from tasks.stores.registry import ModelVersion, find_version, is_stored
 from tasks.stores.runs import events_folder
 from tasks.stores.snapshots import load_panel
-from tasks.tonight import Tonight
+from tasks.tonight import Tonight, decomposition_of
 from tasks.versions import keep_version
 
 if TYPE_CHECKING:
@@ -313,18 +312,12 @@ def training_settings(tonight: Tonight, network: str, *, longest: int) -> Traini
         combine=spec.training.combine,
         patch=spec.training.patch_length,
         auxiliary=spec.training.auxiliary,
-        decomposition=_decomposition(spec),
+        decomposition=decomposition_of(spec),
         components=apart.components if apart else "channels",
         holt=spec.training.holt,
         freeze=spec.training.freeze,
         device=spec.training.device,
     )
-
-
-def _decomposition(spec: Spec) -> Decomposition | None:
-    """How each context is taken apart, with noise from the seed of the training."""
-    apart = spec.training.decomposition
-    return Decomposition(apart.method, apart.num_components, spec.training.seed) if apart else None
 
 
 def version_of(

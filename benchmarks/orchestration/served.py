@@ -19,7 +19,7 @@ from flows.backend import free_port
 PATIENCE = 600.0  # seconds after which something hangs, however busy the machine is
 READY = "Ctrl-C stops it."  # the last line before `serve` begins to look after things
 RUN_OF_A_PROCESS = "PREFECT__FLOW_RUN_ID"
-A_PERSON = 5.0  # seconds from the end of a run to the button that retries it, at the least
+A_PERSON = 15.0  # seconds from the end of a run to the button that retries it, at the least
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 T = TypeVar("T")

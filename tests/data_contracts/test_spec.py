@@ -218,6 +218,23 @@ KEYS = {
         {"training__auxiliary": ["temp", "temp"], "covariates__past": ["temp"]},
         "training.auxiliary: expected columns of covariates.past, each once (temp), got 'temp'.",
     ),
+    "another decomposition": (
+        {"training__decomposition": {"method": "vdm"}},
+        "training.decomposition.method: expected 'vmd', 'eemd', 'ceemdan' or 'stl', got 'vdm'.",
+    ),
+    "modes of stl": (
+        {"training__decomposition": {"method": "stl", "modes": 5}},
+        "training.decomposition: expected modes to be 3 with stl (trend, season and rest), got 5.",
+    ),
+    "auxiliary target beside components": (
+        {
+            "training__auxiliary": ["temp"],
+            "training__decomposition": {"method": "vmd", "components": "networks"},
+            "covariates__past": ["temp"],
+        },
+        "training: expected no auxiliary targets beside a network per component, which they are "
+        "no sum of, got temp; write components: channels.",
+    ),
     "alpha": ({"gate__alpha": 0.7}, "gate.alpha: expected a number below 0.5, got 0.7."),
     "share": (
         {"contracts__max_null_share": "half"},

@@ -129,6 +129,11 @@ def test_a_rehearsal_writes_nothing(spec, tmp_path):
             r"training.members: expected at least 2, .* tcn\+transformer, got 1",
             id="network without a member",
         ),
+        pytest.param(
+            {"training": {"decomposition": {"method": "eemd", "modes": 20}}},
+            r"decomposition.modes: expected 2 to \d, .* got 20",
+            id="more modes than the context carries",
+        ),
         pytest.param({"training": {"device": "gpu"}}, "sees no GPU, got 'gpu'", id="no gpu"),
     ],
 )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from prefect import flow
 
+from models.decomposition.settings import Decomposition
 from models.gate.schedule import Due
 from tasks.contenders import CHALLENGER, open_contender
 from tasks.progress import REPORTER
@@ -100,6 +101,16 @@ def test_auxiliary_targets_of_the_spec_reach_the_training(tonight_of):
     settings = training_settings(tonight, "attention_lstm", longest=1000)
 
     assert settings.auxiliary == ("temp",)
+
+
+def test_decomposition_and_holt_of_the_spec_reach_the_training(tonight_of):
+    apart = {"method": "stl", "components": "networks"}
+    tonight = tonight_of(training={"decomposition": apart, "holt": True, "seed": 3})
+
+    settings = training_settings(tonight, "cnn_lstm", longest=1000)
+
+    assert settings.decomposition == Decomposition("stl", modes=3, seed=3)
+    assert (settings.components, settings.holt) == ("networks", True)
 
 
 @pytest.mark.train

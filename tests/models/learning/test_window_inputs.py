@@ -5,6 +5,9 @@ import pytest
 
 from data_contracts.errors import SpecError
 from models.calendar_features import calendar_features
+from models.decomposition.decompose import decompose
+from models.decomposition.settings import Decomposition
+from models.holt import HoltConstants, holt_states
 from models.learning.window_inputs import Features, WindowReader, moments
 
 HORIZON, CONTEXT = 3, 6
@@ -44,6 +47,40 @@ def test_calendar_comes_before_the_known_covariates(panel):
     np.testing.assert_array_equal(arrays["known"][0, :, :-2], waves)
     np.testing.assert_array_equal(arrays["known"][..., -2:], windows.known)
     np.testing.assert_array_equal(arrays["static"], [[2, 1], [1, 2], [1, 2]])
+
+
+def test_components_of_a_context_come_from_it_alone(panel):
+    how = Decomposition("vmd", modes=2)
+    features = dataclasses.replace(_features(panel), decomposition=how, season_length=3)
+    reader = WindowReader(panel, features, context_length=48, horizon=HORIZON)
+    series, origins = np.array([0, 1]), np.array([900, 1000])
+
+    arrays, windows = reader.read(series, origins)
+
+    assert arrays["components"].shape == (2, 48, 2)
+    alone = decompose(windows.context, windows.observed, how, season_length=3)
+    assert arrays["components"].tobytes() == alone.tobytes()
+    sums = arrays["components"].sum(axis=-1)
+    np.testing.assert_allclose(sums, windows.context, atol=1e-5)
+
+
+def test_level_and_trend_are_those_of_the_series_at_the_steps_of_the_context(panel):
+    constants = HoltConstants(level=0.3, trend=0.1)
+    arrays, _ = _read(panel, dataclasses.replace(_features(panel), holt=constants))
+
+    states = holt_states(panel, constants)
+
+    last = panel.rows(np.array([0, 1, 1]), np.array([900, 1000, 997]))
+    np.testing.assert_array_equal(arrays["holt"][:, -1], states[last])
+    assert np.isnan(arrays["holt"][1, 0]).all()  # before the first of its five steps
+
+
+def test_what_was_written_down_of_features_is_read_again(panel):
+    features = dataclasses.replace(
+        _features(panel), decomposition=Decomposition("stl", 3), holt=HoltConstants(0.1, 0.01)
+    )
+
+    assert Features.read(dataclasses.asdict(features)) == features
 
 
 def test_covariates_are_found_by_name_wherever_they_lie_in_another_panel(panel):
