@@ -185,27 +185,26 @@ class Decomposition(Part):
     Attributes:
         method: Variational mode decomposition (`vmd`), ensemble empirical mode decomposition
             (`eemd`, or with adaptive noise `ceemdan`), or trend, season and rest (`stl`).
-        modes: Components; None: 5, of `stl` always 3.
+        modes: Components; 5 by default, of `stl` always 3.
         components: Whether they are `channels` beside the target, or each is read by one of as
             many `networks`, whose forecasts add up.
     """
 
     method: Literal["vmd", "eemd", "ceemdan", "stl"]
-    modes: int | None = Field(default=None, ge=2, le=32)
+    modes: int = Field(default=5, ge=2, le=MANY)
     components: Literal["channels", "networks"] = "channels"
 
-    @model_validator(mode="after")
-    def _modes_of_the_method(self) -> Self:
-        if self.method == "stl" and self.modes not in (None, 3):
-            raise ValueError(
-                f"expected modes to be 3 with stl (trend, season and rest), got {self.modes}"
-            )
-        return self
-
-    @property
-    def num_components(self) -> int:
-        """How many come out."""
-        return self.modes or (3 if self.method == "stl" else 5)
+    @model_validator(mode="before")
+    @classmethod
+    def _stl_has_three(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("method") == "stl":
+            fields = {"modes": 3, **fields}
+            if fields["modes"] != 3:
+                raise ValueError(
+                    f"expected modes to be 3 with stl (trend, season and rest), got "
+                    f"{fields['modes']}"
+                )
+        return fields
 
 
 class Training(Part):

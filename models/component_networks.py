@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from models.encoding import network_inputs
+from models.layers import Tensor
 from models.layers.shown_beside import ShownBeside
 from models.learning.settings import NetworkSettings
 
@@ -37,17 +38,34 @@ def sum_of_networks(build: Build, settings: NetworkSettings, seed: int) -> keras
         raise ValueError("Expected no auxiliary targets beside a network per component.")
     inputs = network_inputs(settings)
     shared = {name: given for name, given in inputs.items() if name != "components"}
-    one = replace(settings, modes=0)
     forecasts, looks = [], []
     for number in range(settings.modes):
+        one = replace(settings, modes=0, holt=settings.holt and number == 0)
         network = _with_attention(build(one, seed + number), name=f"component_{number}")
-        forecast, *look = network({**shared, "context": inputs["components"][..., number]})
-        forecasts.append(forecast)
+        component = inputs["components"][..., number]
+        forecast, *look = network(_of_component(shared, component, one))
+        forecasts.append(forecast if number == 0 else _unless_empty(forecast, component))
         looks += look
-    total = layers.Add(name="sum")(forecasts)
+    # In the unit of the target, of which mixed precision would lose digits.
+    total = layers.Add(name="sum", dtype="float32")(forecasts)
     if looks:
-        total = ShownBeside(name="quantiles")(total, layers.Average(name="attention")(looks))
+        look = layers.Average(name="attention", dtype="float32")(looks)
+        total = ShownBeside(name="quantiles")(total, look)
     return keras.Model(inputs, total)
+
+
+def _of_component(
+    shared: dict[str, Tensor], component: Tensor, one: NetworkSettings
+) -> dict[str, Tensor]:
+    """What one network reads. Level and trend are for the slowest, which has the level."""
+    beside = {name: given for name, given in shared.items() if name != "holt" or one.holt}
+    return {**beside, "context": component}
+
+
+def _unless_empty(forecast: Tensor, component: Tensor) -> Tensor:
+    """Nothing where a window has no such component, whose scale then is none of the target's."""
+    there = ops.any(component != 0, axis=1)[:, None, None]
+    return ops.where(there, forecast, ops.zeros_like(forecast))
 
 
 def _with_attention(network: keras.Model, name: str) -> keras.Model:

@@ -155,10 +155,11 @@ def encode(settings: NetworkSettings, seeds: Seeds, walk: Walk) -> Encoded:
     told = [patches, observed]
     if "components" in inputs:
         parts = ComponentScaling(name="encoder_component_scaling")
-        told.append(_flat(Patching(size)(parts(inputs["components"], center, scale))))
+        scaled_parts = parts(inputs["components"], inputs["observed"], center, scale)
+        told.append(_flat(Patching(size)(scaled_parts)))
     if "holt" in inputs:
-        states = HoltScaling(settings.season, name="encoder_holt_scaling")
-        told.append(Patching(size)(states(inputs["holt"], center, scale))[:, :, -1])
+        lines = HoltScaling(settings.season, name="encoder_holt_scaling")
+        told.append(Patching(size)(lines(inputs["holt"], center, scale))[:, :, -1])
     if "past" in inputs:
         past = _standardise(inputs["past"], settings.past_means, settings.past_scales, "past")
         told.append(ops.mean(Patching(size)(past), axis=2))

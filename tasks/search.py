@@ -27,7 +27,7 @@ from tasks.stores.study_files import (
     unfinished,
 )
 from tasks.stores.warehouse import open_warehouse
-from tasks.tonight import Tonight, check_candidate, rehearse
+from tasks.tonight import Tonight, check_candidate, check_components, rehearse
 
 
 class Target(NamedTuple):
@@ -268,6 +268,7 @@ def _what_speaks_against(space: Space, longest: int, values: Values) -> str:
         spec = space.with_values(values)
         for candidate in spec.candidates:
             check_candidate(candidate, spec.training.members)
+        check_components(spec)
     except SpecError as error:
         return str(error).removeprefix("tuning.ranges: ")
     context = spec.training.context_length

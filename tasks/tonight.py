@@ -124,16 +124,25 @@ def check_training(spec: Spec) -> None:
         check_baseline(baseline)
     for candidate in spec.candidates:
         check_candidate(candidate, spec.training.members)
-    if apart := decomposition_of(spec):
-        check_decomposition(apart, spec.context_length, min(spec.seasons[0], spec.context_length))
+    check_components(spec)
     if spec.training.on == LOCAL:  # else it is for the worker to say what it sees
         check_device(spec.training.device)
+
+
+def check_components(spec: Spec) -> None:
+    """Refuse a decomposition that the context of the spec cannot carry.
+
+    Raises:
+        SpecError: Saying what it can.
+    """
+    if apart := decomposition_of(spec):
+        check_decomposition(apart, spec.context_length, min(spec.seasons[0], spec.context_length))
 
 
 def decomposition_of(spec: Spec) -> Decomposition | None:
     """How each context is taken apart, with noise from the seed of the training."""
     apart = spec.training.decomposition
-    return Decomposition(apart.method, apart.num_components, spec.training.seed) if apart else None
+    return Decomposition(apart.method, apart.modes, spec.training.seed) if apart else None
 
 
 def check_candidate(candidate: str, members: int) -> None:

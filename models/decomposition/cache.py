@@ -51,7 +51,7 @@ class DecompositionCache:
             settings: How to decompose.
             season_length: Steps in one season.
         """
-        keys = _keys(context, observed, f"{settings} {season_length}")
+        keys = _keys(context, observed, f"{settings!r} {season_length}")
         found = self._look_up(keys)
         missing = {key: row for row, key in enumerate(keys) if key not in found}
         rows = list(missing.values())

@@ -13,13 +13,15 @@ from models.layers import Shape, Tensor
 class ComponentScaling(keras.layers.Layer):
     """Scale the components of a context as the context itself, so that they still add up to it.
 
-    The first one carries the level, and the center is taken from it alone.
+    The first one carries the level, and the center is taken from it alone. What was not observed is
+    0 in all of them, as it is in the scaled context.
 
     Args:
         dtype: In which it computes; not left to a policy of mixed precision.
 
     Call arguments:
         components: Which add up to the context, shape `(B, L, M)`.
+        observed: Which steps of the context count, shape `(B, L)`.
         center, scale: As from `InstanceScaling`, shape `(B, 1)` each.
 
     Returns:
@@ -30,13 +32,18 @@ class ComponentScaling(keras.layers.Layer):
         super().__init__(dtype=dtype, **kwargs)
 
     @override
-    def call(self, components: Tensor, center: Tensor, scale: Tensor) -> Tensor:
+    def call(self, components: Tensor, observed: Tensor, center: Tensor, scale: Tensor) -> Tensor:
         slowest = components[..., :1] - ops.expand_dims(center, axis=-1)
         moved = ops.concatenate([slowest, components[..., 1:]], axis=-1)
-        return moved / ops.expand_dims(scale, axis=-1)
+        seen = ops.expand_dims(ops.cast(observed, moved.dtype), axis=-1)
+        return seen * moved / ops.expand_dims(scale, axis=-1)
 
     @override
     def compute_output_shape(
-        self, components_shape: Shape, center_shape: Shape, scale_shape: Shape
+        self,
+        components_shape: Shape,
+        observed_shape: Shape,
+        center_shape: Shape,
+        scale_shape: Shape,
     ) -> Shape:
         return components_shape

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from data_contracts.errors import NightcastError, RefusedError
-from models.decomposition.settings import check_decomposition
+from data_contracts.errors import NightcastError, RefusedError, SpecError
+from models.decomposition.settings import Decomposition, check_decomposition
 from models.forecasters.fusion import WEIGHTS, HeldOut, equal_weights, learn_weights
 from models.forecasters.neural import NeuralForecaster
 from models.forecasters.support import Support
@@ -129,8 +129,8 @@ def train(
             `transfer.why_not` has nothing against. None trains from scratch.
 
     Raises:
-        SpecError: If there is no GPU but one is wanted, no network of that name, or an auxiliary
-            target is no past covariate.
+        SpecError: If there is no GPU but one is wanted, no network of that name, an auxiliary
+            target is no past covariate, or a context cannot carry its decomposition.
         RefusedError: If no series has a window that ends by `train_until`, the context is longer
             than every history, or the budget ends within the first pass over the windows.
         NightcastError: If the loss is not finite; names the series.
@@ -460,7 +460,7 @@ def _features(
     covariates = Features.of(panel, learned, until=train_until)
     apart = settings.decomposition
     if apart:
-        check_decomposition(apart, settings.context_length, settings.season)
+        _check_history(panel, settings, apart, train_until)
     return replace(
         covariates,
         decomposition=apart,
@@ -469,6 +469,22 @@ def _features(
         if settings.holt
         else None,
     )
+
+
+def _check_history(
+    panel: Panel, settings: TrainingSettings, apart: Decomposition, train_until: int
+) -> None:
+    """Refuse a decomposition that the context cannot carry; say where the history is to blame."""
+    try:
+        check_decomposition(apart, settings.context_length, settings.season)
+    except SpecError as error:
+        longest = int(panel.lengths_until(train_until).max(initial=0))
+        if settings.context_length < longest:
+            raise
+        raise RefusedError(
+            f"training.decomposition: the longest history has {longest} steps, too few for "
+            f"{apart}; wait for more history."
+        ) from error
 
 
 def _network_settings(

@@ -34,3 +34,14 @@ def elsewhere(tmp_path):
         return pickle.loads(answer_file.read_bytes())
 
     return run
+
+
+@pytest.fixture
+def mixed_precision():
+    """Layers that are built meanwhile compute in bfloat16."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(before)

@@ -46,6 +46,40 @@ def test_it_reads_components_and_not_the_context(inputs):
     np.testing.assert_array_equal(network(inputs), network(other))
 
 
+def test_a_component_that_a_window_does_not_have_adds_nothing(inputs):
+    network = build_network("multihead_lstm", SETTINGS, seed=7)
+    components = inputs["components"].copy()
+    components[0, :, 2] = 0
+    two = dataclasses.replace(SETTINGS, modes=2)
+
+    quantiles = np.asarray(network(inputs | {"components": components}))
+
+    of_two = build_network("multihead_lstm", two, seed=7)
+    expected = of_two(inputs | {"components": components[..., :2]})
+    np.testing.assert_allclose(quantiles[0], expected[0], rtol=1e-5)
+
+
+def test_level_and_trend_are_for_the_slowest_component_alone(inputs):
+    network = build_network("multihead_lstm", dataclasses.replace(SETTINGS, holt=True), seed=7)
+
+    assert [part.name for part in network.layers if "holt" in getattr(part, "input", {})] == [
+        "component_0"
+    ]
+    assert np.isfinite(network(inputs | {"holt": np.ones((2, 24, 2), "float32")})).all()
+
+
+@pytest.mark.usefixtures("mixed_precision")
+def test_the_sum_loses_no_digits_under_mixed_precision(inputs):
+    network = build_network("multihead_lstm", SETTINGS, seed=7)
+    high = inputs["components"].copy()
+    high[..., 0] += 20_000
+
+    quantiles = np.asarray(network(inputs | {"components": high}))
+
+    low = np.asarray(network(inputs))
+    np.testing.assert_allclose(quantiles - 20_000, low, atol=0.05)  # bfloat16 steps by 128 there
+
+
 def test_it_looks_where_its_parts_look_on_average(inputs):
     network = build_network("multihead_lstm", SETTINGS, seed=7)
     look = keras.Model(network.input, network.get_layer("attention").output)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import NightcastError, SpecError
+from models.decomposition.settings import Decomposition
 from models.forecasters.neural import NeuralForecaster
 from models.forecasters.persistence import load_forecaster
 from models.forecasters.support import Support
@@ -125,6 +126,27 @@ def test_what_is_loaded_forecasts_the_same_bytes(forecaster, panel, tmp_path):
     assert loaded.trained_until == CUTOFF - 10
     expected = forecaster.predict(panel, *windows)
     assert loaded.predict(panel, *windows).tobytes() == expected.tobytes()
+
+
+def test_components_and_trends_are_read_again_after_loading(panel, tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        decomposition=Decomposition("vmd", modes=2),
+        components="networks",
+        holt=True,
+        members=1,
+    )
+    forecaster = train(panel, settings, train_until=CUTOFF - 10)
+    forecaster.save(tmp_path / "model")
+    windows = _windows(10)
+
+    loaded = load_forecaster(tmp_path / "model")
+
+    assert (loaded.settings, loaded.features) == (settings, forecaster.features)
+    expected = forecaster.predict(panel, *windows)
+    assert loaded.predict(panel, *windows).tobytes() == expected.tobytes()
+    look = loaded.attention(panel, *windows).together
+    assert look.weights.sum() > 0
 
 
 def test_attention_says_where_a_forecast_looked(forecaster, panel):

@@ -56,13 +56,6 @@ def _policy(name):
         keras.config.set_dtype_policy(before)
 
 
-@pytest.fixture
-def mixed_precision():
-    """Everything is built under a policy of mixed precision while the test runs."""
-    with _policy("mixed_bfloat16"):
-        yield
-
-
 def _check_mixed_precision(layer, arrays, exact):
     """With the same weights a policy of mixed precision rounds, and no more than that."""
     config = {name: value for name, value in layer.get_config().items() if name != "dtype"}

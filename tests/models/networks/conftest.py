@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -30,12 +29,3 @@ def make_inputs():
         return {name: array for name, array in arrays.items() if array.shape[-1] > 0}
 
     return make
-
-
-@pytest.fixture
-def mixed_precision():
-    """Layers that are built meanwhile compute in bfloat16."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_dtype_policy(before)
