@@ -68,9 +68,8 @@ class _Dates:
     def go_on(self, lanes: Lanes) -> bool:
         """Begin what can be begun, take down what is over; whether there is more to do."""
         for _ in range(len(self._waiting)):
-            if lanes.are_full or not self._waiting:
+            if lanes.are_full or not self._waiting or not self._begin(lanes):
                 break
-            self._begin(lanes, self._waiting.popleft())
         if self._waiting and not self._live:
             time.sleep(LOOK)  # all of them are going on elsewhere
         for ended in lanes.ended(seconds=LOOK):
@@ -79,20 +78,28 @@ class _Dates:
             self._end(ended)
         return bool(self._waiting or self._live)
 
-    def _begin(self, lanes: Lanes, each: DateDone) -> None:
-        """Begin a date, or let it wait for a run of it that goes on elsewhere.
+    def _begin(self, lanes: Lanes) -> bool:
+        """Begin the next date, or let it wait for a run of it that goes on elsewhere.
 
         That may be one that a worker retries. Or it died with an earlier attempt of this backfill,
         which nobody has noticed yet; it will be marked as crashed within minutes.
+
+        Returns:
+            Whether the date after it may begin.
         """
+        each = self._waiting.popleft()
         run = self._runs.ready(each, self._parameters(each), (*TAGS, self._course.plan.name))
         if run is not None:
             self._live[run] = each
             lanes.begin(run)
-        elif self._patience_ends(each) > time.monotonic():
-            self._waiting.append(each)
-        else:
+        elif self._patience_ends(each) <= time.monotonic():
             self._over(each, "failed", ELSEWHERE)
+        elif self._how.until_error:  # it may be the one after which nothing begins
+            self._waiting.appendleft(each)
+            return False
+        else:
+            self._waiting.append(each)
+        return True
 
     def _patience_ends(self, each: DateDone) -> float:
         return self._elsewhere.setdefault(each.as_of, time.monotonic()) + self._how.patience

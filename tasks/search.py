@@ -178,10 +178,11 @@ def choose_folds(tonight: Tonight, panel: Panel) -> list[Fold]:
         seed = spec.training.seed
         folds = folds_by_series(panel, plan, end=end, horizon=spec.horizon, seed=seed)
     if not folds:
+        wanted_folds = "folds by series" if wanted.by == "series" else "two folds"
         raise RefusedError(
-            f"The longest history is {int(panel.lengths.max(initial=0))} steps, too short for two "
-            f"folds of a horizon of {spec.horizon} before the origins of the gate; lower horizon "
-            "or wait for more history."
+            f"The longest history is {int(panel.lengths.max(initial=0))} steps, too short for "
+            f"{wanted_folds} of a horizon of {spec.horizon} before the origins of the gate; lower "
+            "horizon or wait for more history."
         )
     return folds
 

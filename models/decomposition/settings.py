@@ -80,10 +80,6 @@ def most_modes(method: str, context_length: int) -> int:
 
 
 def _check_modes(settings: Decomposition, context_length: int) -> None:
-    if settings.trials < 1:
-        raise SpecError(
-            f"training.decomposition.trials: expected 1 or more, got {settings.trials}."
-        )
     most = most_modes(settings.method, context_length)
     if most < 2:
         raise SpecError(

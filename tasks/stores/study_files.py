@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from data_contracts.errors import RefusedError
 from data_contracts.search import Values
 from data_contracts.study import Tuned
 from models.gate.evaluation import Forecasts
@@ -27,7 +28,7 @@ from tasks.stores.warehouse import NIGHT, Warehouse
 
 TUNING = "tuning"
 STUDY, RESULT, REPORT, NEW_SPEC = "study.json", "result.json", "report.html", "spec.yaml"
-FORECASTS, LEARNED = "forecasts", "learned_from"
+FORECASTS, LEARNED, UNTIL = "forecasts", "learned_from", "learned_until"
 KEY_LENGTH = 12
 JOINED_WITHIN = pd.Timedelta("7D")  # after it began, an unfinished study is gone on with
 
@@ -131,9 +132,14 @@ def read_forecasts(path: Path) -> FoldForecasts:
     """Read the out-of-fold forecasts of one fold back.
 
     Raises:
-        RefusedError: If its training has seen one of them.
+        RefusedError: If its training has seen one of them, or it is not known what that has seen.
     """
     with np.load(path, allow_pickle=False) as kept:
+        if UNTIL not in kept:
+            raise RefusedError(
+                f"{path} is of an older study, which did not write down what its trainings saw; "
+                "search anew."
+            )
         forecasts = Forecasts(
             unique_ids=tuple(kept["unique_ids"].tolist()),
             origins=kept["origins"],
@@ -143,7 +149,7 @@ def read_forecasts(path: Path) -> FoldForecasts:
             scale=kept["scale"],
         )
         learned_from = tuple(kept[LEARNED].tolist()) if LEARNED in kept else None
-        return FoldForecasts(forecasts, int(kept["learned_until"]), learned_from)
+        return FoldForecasts(forecasts, int(kept[UNTIL]), learned_from)
 
 
 def read_out_of_fold(folder: Path, values: Values, *, candidate: str) -> OutOfFold:

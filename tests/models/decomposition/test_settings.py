@@ -31,9 +31,6 @@ def test_every_method_takes_a_fortnight_of_hours(method):
         pytest.param(Decomposition("stl", 5), 336, 24, "expected 3 with stl", id="modes of STL"),
         pytest.param(Decomposition("stl", 3), 47, 24, "2 seasons, 48 steps", id="short for STL"),
         pytest.param(Decomposition("stl", 3), 336, 1, "season of 2 steps", id="no season"),
-        pytest.param(
-            Decomposition("eemd", trials=0), 336, 24, "trials: .* got 0", id="no trials at all"
-        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(

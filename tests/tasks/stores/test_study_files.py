@@ -107,6 +107,14 @@ def test_out_of_fold_forecasts_come_back_as_they_were(tmp_path, learned_from):
     assert not other.exists()
 
 
+def test_forecasts_that_do_not_say_what_was_seen_are_refused(tmp_path):
+    path = tmp_path / "older.npz"
+    np.savez(path, quantiles=np.zeros(1))
+
+    with pytest.raises(RefusedError, match=r"older\.npz is of an older study, .*; search anew"):
+        read_forecasts(path)
+
+
 def test_all_folds_of_a_forecaster_are_read_together(tmp_path):
     values = {"training.members": 2}
     for number, origins in enumerate([(10, 20), (30, 40)]):
