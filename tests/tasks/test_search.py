@@ -150,6 +150,13 @@ def test_a_patch_longer_than_every_context_cannot_be_tried(open_of):
         open_of(ranges)
 
 
+def test_a_context_that_cannot_carry_its_components_cannot_be_tried(open_of):
+    training = {"decomposition": {"method": "stl"}}
+
+    with pytest.raises(SpecError, match="combination that can be trained, .* 2 seasons, 48 steps"):
+        open_of({"training.context_length": [24]}, training=training)
+
+
 def test_more_networks_than_members_cannot_be_tried(open_of):
     with pytest.raises(SpecError, match="training.members: expected at least 2"):
         open_of({"candidates": ["tcn+transformer"], "training.members": [1]})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import NightcastError, RefusedError, SpecError
+from models.decomposition.settings import Decomposition
 from models.forecasters.persistence import load_forecaster
 from models.learning.settings import TrainingSettings
 from models.learning.training import train
@@ -160,6 +161,18 @@ def test_a_context_longer_than_every_history_is_refused(panel):
 
     with pytest.raises(RefusedError, match="at most the longest history, 300 steps, got 301"):
         train(panel, settings, train_until=CUTOFF)
+
+
+def test_a_history_too_short_to_take_apart_is_said_to_be_that(panel):
+    apart = Decomposition("vmd", modes=12)
+    settings = dataclasses.replace(SETTINGS, context_length=24, decomposition=apart)
+
+    with pytest.raises(SpecError, match=r"decomposition.modes: expected 2 to 3, .* got 12"):
+        train(panel, settings, train_until=CUTOFF)
+    many = Decomposition("vmd", modes=40)
+    long = dataclasses.replace(settings, context_length=300, decomposition=many)
+    with pytest.raises(RefusedError, match="300 steps, too few for vmd into 40 components; wait"):
+        train(panel, long, train_until=CUTOFF)
 
 
 def test_members_of_different_networks_and_contexts_forecast_together(panel):
