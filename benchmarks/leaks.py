@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import get_args
 
 import numpy as np
 
@@ -30,14 +29,13 @@ from data_contracts.frequency import Grid
 from models.decomposition.settings import METHODS, Decomposition
 from models.forecasters.neural import NeuralForecaster
 from models.gate.evaluation import forecast_origins
-from models.learning.settings import Entry, TrainingSettings
+from models.learning.settings import ENTRIES, Entry, TrainingSettings
 from models.networks import network_names
 from models.panel import Ints, Panel
 
 CUTOFF, LAST = 960, 1000  # slots; the panel goes on after the cutoff
 LENGTHS = (200, 150, 120, 60)
 HORIZON, SEASON, MODES = 6, 6, 3
-ENTRIES: tuple[Entry, ...] = get_args(Entry)
 SCALINGS = ("last_season", "mean_std", "mean_abs")
 SETTINGS = TrainingSettings(
     network="",

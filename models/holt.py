@@ -28,6 +28,7 @@ import numpy as np
 
 from models.panel import Floats, Ints, Panel
 from models.scores import Doubles
+from models.windows import observed_at
 
 LEVELS = tuple(np.geomspace(0.001, 0.9, 12).tolist())
 TRENDS = tuple(np.geomspace(0.001, 0.5, 8).tolist())
@@ -137,12 +138,8 @@ def _passes(panel: Panel, series: Ints) -> Iterator[Ints]:
 
 def _target(panel: Panel, series: Ints, slots: Ints) -> Doubles:
     """The target in the order of time, NaN where it was not observed, shape `(T, S)`."""
-    rows = panel.rows(series, slots[:, None])
-    inside = rows >= panel.indptr[series]
-    rows = np.where(inside, rows, panel.indptr[series])
-    y = panel.y[rows].astype(np.float64)
-    known = inside & panel.observed[rows] & np.isfinite(y)
-    return np.where(known, y, np.nan)
+    y = observed_at(panel, series, slots[:, None]).astype(np.float64)
+    return np.where(np.isfinite(y), y, np.nan)
 
 
 @dataclass(eq=False)

@@ -53,10 +53,7 @@ def gather(
         auxiliary: Positions of the past covariates that are targets too, `A` of them.
     """
     offsets = np.arange(1 - context_length, horizon + 1)
-    rows = panel.rows(series[:, None], origins[:, None] + offsets)  # (B, L + H)
-    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
-    inside = (rows >= begin) & (rows < end)
-    rows = np.where(inside, rows, begin)
+    rows, inside = _rows(panel, series[:, None], origins[:, None] + offsets)  # (B, L + H)
     y = panel.y[rows]
     observed = panel.observed[rows] & inside
     past_rows = rows[:, :context_length]
@@ -80,13 +77,7 @@ def recent_target(panel: Panel, series: Ints, origins: Ints, *, length: int) -> 
         origins: Slot of the last step that each window may see, shape `(B,)`.
         length: Steps up to and including the origin.
     """
-    rows = panel.rows(series[:, None], origins[:, None] + np.arange(1 - length, 1))
-    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
-    inside = (rows >= begin) & (rows < end)
-    rows = np.where(inside, rows, begin)
-    known = inside & panel.observed[rows]
-    target: Floats = np.where(known, panel.y[rows], np.float32(np.nan))
-    return target
+    return observed_at(panel, series[:, None], origins[:, None] + np.arange(1 - length, 1))
 
 
 def observed_at(panel: Panel, series: Ints, slots: Ints) -> Floats:
@@ -97,9 +88,7 @@ def observed_at(panel: Panel, series: Ints, slots: Ints) -> Floats:
         series: Positions of the series, any shape.
         slots: Slots, broadcast against `series`.
     """
-    rows = panel.rows(series, slots)
-    inside = (rows >= panel.indptr[series]) & (rows < panel.indptr[series + 1])
-    rows = np.where(inside, rows, 0)
+    rows, inside = _rows(panel, series, slots)
     target: Floats = np.where(inside & panel.observed[rows], panel.y[rows], np.float32(np.nan))
     return target
 
@@ -116,10 +105,15 @@ def at_slots(panel: Panel, values: Floats, series: Ints, slots: Ints) -> Floats:
     Returns:
         Shape `(B, L, F)`.
     """
-    rows = panel.rows(series[:, None], slots)
-    begin, end = panel.indptr[series][:, None], panel.indptr[series + 1][:, None]
+    return _take(values, *_rows(panel, series[:, None], slots))
+
+
+def _rows(panel: Panel, series: Ints, slots: Ints) -> tuple[Ints, Bools]:
+    """Rows of some slots, and which series have them; the first row in the place of those."""
+    rows = panel.rows(series, slots)
+    begin, end = panel.indptr[series], panel.indptr[series + 1]
     inside = (rows >= begin) & (rows < end)
-    return _take(values, np.where(inside, rows, begin), inside)
+    return np.where(inside, rows, begin), inside
 
 
 def _take(values: Floats, rows: Ints, inside: Bools) -> Floats:

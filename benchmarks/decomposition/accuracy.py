@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from benchmarks.decomposition.whole_series import decomposed_whole
 from benchmarks.report import Figure
 from models.decomposition.settings import STL_COMPONENTS, Decomposition
 from models.gate.evaluation import Summary, evaluate, summary
-from models.learning.settings import Entry, TrainingSettings
+from models.learning.settings import ENTRIES, Entry, TrainingSettings
 from models.panel import Ints, Panel
 
 NETWORK = "multihead_lstm"
@@ -76,11 +77,8 @@ def strategies() -> Iterator[Strategy]:
     """All of them, the cheap ones first."""
     yield Strategy()
     yield Strategy(holt=True)
-    ways: tuple[Entry, ...] = ("channels", "networks")
-    for method in METHODS:
-        for components in ways:
-            for leaks in (False, True):
-                yield Strategy(method, components, leaks=leaks)
+    for method, components, leaks in product(METHODS, ENTRIES, (False, True)):
+        yield Strategy(method, components, leaks=leaks)
 
 
 def measure(*, quick: bool) -> list[Figure]:

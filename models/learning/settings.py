@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from models.decomposition.settings import Decomposition
 
 Entry = Literal["channels", "networks"]  # how the components of a context reach the network
+ENTRIES: tuple[Entry, ...] = get_args(Entry)
 
 
 def networks_in(name: str) -> tuple[str, ...]:
