@@ -269,9 +269,11 @@ def _damage(warehouse: Warehouse, folder: Path, manifest: str | None = None) -> 
 
 
 def versions(warehouse: Warehouse) -> list[ModelVersion]:
-    """All versions, the oldest first."""
+    """All versions, the oldest first; of the same instant, by name."""
     rows = read_table(registry_table(warehouse)).to_pylist()
-    return [ModelVersion.from_row(row) for row in rows if row[KIND] == VERSION]
+    known = [ModelVersion.from_row(row) for row in rows if row[KIND] == VERSION]
+    # A table keeps no order of its rows: what was written last may well be read first.
+    return sorted(known, key=lambda version: (version.created_at, version.model_version))
 
 
 def find_version(warehouse: Warehouse, version: str) -> ModelVersion:

@@ -41,7 +41,7 @@ def place(tmp_path):
             packages={"keras": "3.15.0"},
             train_cutoff=NIGHT,
             cutoff=NIGHT,
-            created_at=NIGHT,
+            created_at=NIGHT + pd.Timedelta(minutes=seed),
             train_minutes=1.5,
         )
         model = SeasonalNaive((24,), horizon=6, quantile_levels=spec.quantile_levels)

@@ -130,6 +130,13 @@ def test_a_night_that_runs_again_registers_no_second_version(anywhere):
     assert [path.name for path in anywhere.models.iterdir()] == [first.model_version]
 
 
+def test_versions_are_listed_by_when_they_were_made_whatever_the_table_reads_first(warehouse):
+    for hours in (2, 0, 3, 1):
+        made = record(seed=hours, created_at=NIGHT + pd.Timedelta(hours=hours))
+        store_model(warehouse, save, made)
+    assert [version.seed for version in versions(warehouse)] == [0, 1, 2, 3]
+
+
 def test_runs_that_store_one_version_at_the_same_moment_store_it_once(warehouse):
     together = Barrier(4)
 
