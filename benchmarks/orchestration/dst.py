@@ -44,8 +44,13 @@ def measure(*, quick: bool) -> list[Figure]:
             with own_server(place) as environment:
                 command = [sys.executable, "-m", __spec__.name, "nights", str(day), str(around)]
                 subprocess.run(command, cwd=place, env=environment, check=True)
-            figures += _figures(place, day, hours)
+            figures += _figures(place, day, hours, _nights(around))
     return figures
+
+
+def _nights(around: int) -> int:
+    """Nights of so many days before and after the change, the one of the change counted in both."""
+    return 2 * around - 1
 
 
 def _write_spec(place: Path) -> None:
@@ -56,7 +61,7 @@ def _write_spec(place: Path) -> None:
     (place / "spec.yaml").write_text(yaml.safe_dump(fields))
 
 
-def _figures(place: Path, day: datetime, hours: int) -> list[Figure]:
+def _figures(place: Path, day: datetime, hours: int, nights: int) -> list[Figure]:
     from data_contracts.spec import load_spec
     from tasks.stores.forecasts import cutoffs, read_batch
     from tasks.stores.warehouse import warehouse_of
@@ -68,8 +73,9 @@ def _figures(place: Path, day: datetime, hours: int) -> list[Figure]:
     wrong = {date: count for date, count in told.items() if count != 24}
     expected = {f"{day:%m-%d}": hours}
     return [
-        Figure(f"nights scheduled around {day:%Y-%m-%d}", len(scheduled)),
-        Figure("of them published other than once", abs(len(scheduled) - len(batches)), "", 0),
+        Figure(f"nights around {day:%Y-%m-%d}", nights),
+        Figure("of them scheduled other than once", abs(nights - len(scheduled)), "", 0),
+        Figure("of them published other than once", abs(nights - len(batches)), "", 0),
         Figure("rows with another hour than their lead says", _misplaced(batches), "", 0),
         Figure("local days with another number of hours than their own", wrong != expected, "", 0),
     ]
@@ -114,9 +120,12 @@ def _run_nights(day: datetime, around: int) -> None:
         from flows.nightly import nightly
 
         daily = CronSchedule(cron=CRON, timezone=ZONE)
+        # Left to itself, the server schedules three runs and no more.
         span = {
             "start_time": (day - timedelta(days=around - 1)).isoformat(),
             "end_time": (day + timedelta(days=around)).isoformat(),
+            "min_runs": _nights(around),
+            "max_runs": _nights(around),
         }
         with get_client(sync_client=True) as client:
             deployment = client.create_deployment(
