@@ -51,7 +51,7 @@ STEPS = {
     "evaluate": "train attention_lstm",
     "promote": "evaluate challengers",
     "forecast": "promote",
-    "publish": "add up",
+    "publish": "forecast of the baseline",
     "report": "tidy up",
 }
 
