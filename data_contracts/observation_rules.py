@@ -30,7 +30,7 @@ BATCH_RULES = (
         at_least("series", 1),
         "there is a series",
         "No series has a row at or before the cutoff {cutoff}: {uri} is empty, or all of it is "
-        "later; give data, or a later --as-of.",
+        "later; give data, or a later as_of.",
         explained_by=("one_batch",),
         fixed=True,
     ),

@@ -31,6 +31,7 @@ from data_contracts.errors import SpecError
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.plain_text import without_secrets
 from data_contracts.ranges import CANDIDATES, MOST_VALUES, TUNABLE, is_flat, key_trouble
+from data_contracts.spec_yaml import read_yaml
 from data_contracts.vocabulary import CHAMPION, quantile_columns
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -41,18 +42,6 @@ NO_START, PRETRAINED = "none", "pretrained"
 ALL_SERIES = "total"  # the level of the sum of all series
 _ASIDE = {"log", "on", "queue_minutes", "timeout_minutes"}  # of training, what changes no model
 VERSION_NAME = r"\d{8}T\d{4}-[a-z0-9_+]+-[0-9a-f]{6}"
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                where = node.value[position][0].start_mark
-                raise yaml.YAMLError(f"the key {key!r} is there twice, in line {where.line + 1}")
-        return super().construct_mapping(node, deep=deep)
 
 
 class Part(BaseModel):
@@ -1036,7 +1025,7 @@ def spec_in(text: str, *, origin: str) -> Spec:
         SpecError: If it is not YAML, or a key is wrong.
     """
     try:
-        fields = yaml.load(text, Loader=_UniqueKeys)  # a safe loader, one rule stricter
+        fields = read_yaml(text)
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise SpecError(f"{origin}: expected YAML, got a syntax error: {where}.") from None

@@ -90,13 +90,13 @@ def budget_of(spec: Spec, trials: int | None, minutes: float | None) -> Budget:
     """
     if trials is not None and minutes is not None:
         raise SpecError(
-            "--trials and --minutes: expected one of both, got both; a budget is in trials or in "
+            "trials and minutes: expected one of both, got both; a budget is in trials or in "
             "minutes."
         )
     if trials is not None and trials < 1:
-        raise SpecError(f"--trials: expected at least 1, the spec as it is, got {trials}.")
+        raise SpecError(f"trials: expected at least 1, the spec as it is, got {trials}.")
     if minutes is not None and not minutes > 0:
-        raise SpecError(f"--minutes: expected more than 0, got {minutes:g}.")
+        raise SpecError(f"minutes: expected more than 0, got {minutes:g}.")
     if trials is None and minutes is None:
         return Budget(trials=spec.tuning.trials)
     return Budget(trials, minutes)

@@ -74,16 +74,26 @@ def begin(spec_path: str, as_of: datetime | None) -> Tonight:
             in the time zone of the spec.
 
     Raises:
-        SpecError: If the spec is wrong or the warehouse cannot be written.
+        SpecError: If the spec is wrong, `as_of` is to come, or the warehouse cannot be written.
         StorageError: If the warehouse cannot be read or written.
         VersionError: If a newer Nightcast has written one.
     """
     tonight = rehearse(spec_path, as_of)
+    if as_of is not None:
+        _refuse_future(tonight)
     warehouse = open_warehouse(tonight.spec)
     check_tables(warehouse)
     keep_spec(warehouse, tonight.spec)
     LEDGER.set(Ledger(warehouse.run(tonight.cutoff), partial(share_file, warehouse)))
     return tonight
+
+
+def _refuse_future(tonight: Tonight) -> None:
+    if tonight.as_of > tonight.issued_at:
+        raise SpecError(
+            f"as_of: expected an instant that has come, got {tonight.as_of:%Y-%m-%dT%H:%MZ}, and "
+            f"it is {tonight.issued_at:%Y-%m-%dT%H:%MZ}."
+        )
 
 
 def rehearse(spec_path: str, as_of: datetime | None, *, models: list[str] | None = None) -> Tonight:

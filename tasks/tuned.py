@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import yaml
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -11,6 +10,7 @@ from data_contracts.errors import RefusedError
 from data_contracts.plain_text import without_secrets
 from data_contracts.search import Values
 from data_contracts.spec import load_spec
+from data_contracts.spec_yaml import read_yaml
 from data_contracts.study import FoldSpan, Trial, Tuned
 from models.folds import Fold
 from tasks.lineage import code_version
@@ -66,7 +66,7 @@ def _refuse_without_comparison(work: Work, trials: list[Trial]) -> None:
     minutes = work.search.budget.minutes or 0.0
     done = max((len(trial.losses) for trial in trials if trial.as_it_is), default=0)
     raise RefusedError(
-        f"--minutes: expected time for the spec as it is on {len(work.folds)} folds, got "
+        f"minutes: expected time for the spec as it is on {len(work.folds)} folds, got "
         f"{minutes:g} minutes, which ended after {done} of them; run it again with more, and it "
         "goes on from there."
     )
@@ -149,7 +149,7 @@ def _new_text(search: Search, changes: Values) -> NewText:
     """The text of the spec with other values, and with the name that keeps its warehouse."""
     spec = search.tonight.spec
     text = spec_text(search.path)
-    named = {} if yaml.safe_load(text).get("name") else {"name": spec.name}
+    named = {} if read_yaml(text).get("name") else {"name": spec.name}
     return with_values(text, {**changes, **named})
 
 

@@ -274,7 +274,7 @@ def _too_early(reading: _Reading) -> SpecError:
     begin, end, after = reading.grid.timestamps(slots + np.array([0, 0, 1]))
     return SpecError(
         f"as_of: nothing was known at {_minute(reading.as_of)}, because the observations run from "
-        f"{_minute(begin)} to {_minute(end)}; try --as-of {_minute(after)}."
+        f"{_minute(begin)} to {_minute(end)}; try {_minute(after)}."
     )
 
 

@@ -8,6 +8,7 @@ import yaml
 from data_contracts.frequency import MICROSECONDS_PER_MINUTE, Grid
 from data_contracts.grid_guess import Stamps, guess_grid
 from data_contracts.spec import Columns, Spec, parse_spec
+from data_contracts.spec_yaml import read_yaml
 from tasks.stores.column_roles import Look, Roles, find_roles, find_time_columns, is_usable
 from tasks.stores.excerpt import Excerpt, read_excerpt
 from tasks.stores.kinds import value_type
@@ -69,7 +70,7 @@ def propose_spec(source: str) -> Proposal:
         *_history_lines(grid, excerpt, roles.notes),
     ]
     text = "\n".join(lines) + "\n"
-    return Proposal(text, parse_spec(yaml.safe_load(text), origin="proposal"), tuple(roles.notes))
+    return Proposal(text, parse_spec(read_yaml(text), origin="proposal"), tuple(roles.notes))
 
 
 def _is_filing(name: str) -> bool:

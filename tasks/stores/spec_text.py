@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from data_contracts.ranges import changed
+from data_contracts.spec_yaml import read_yaml
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_+-]*")  # a text that needs no quotes
 
@@ -37,12 +38,12 @@ def with_values(text: str, values: Mapping[str, Any]) -> NewText:
     >>> with_values("horizon: 24  # a day\ntraining: {seed: 7}\n", {"training.members": 2}).text
     'horizon: 24  # a day\ntraining: {members: 2, seed: 7}\n'
     """
-    wanted = _plain(changed(yaml.safe_load(text), values))
+    wanted = _plain(changed(read_yaml(text), values))
     try:
         edited = text
         for key, value in values.items():
             edited = _with_value(edited, key.split("."), value)
-        if yaml.safe_load(edited) == wanted:
+        if read_yaml(edited) == wanted:
             return NewText(edited, comments_lost=edited.count("#") < text.count("#"))
     except yaml.YAMLError:
         pass  # what is written anew is right in any case

@@ -146,7 +146,7 @@ CRITICAL = {
         profile(0),
         "some_series",
         "No series has a row at or before the cutoff 2013-12-31 23:00 UTC: flights.parquet is "
-        "empty, or all of it is later; give data, or a later --as-of.",
+        "empty, or all of it is later; give data, or a later as_of.",
     ),
     "no values": (
         profile(3, **never_observed(3)),

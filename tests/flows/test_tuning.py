@@ -62,8 +62,8 @@ def test_a_search_is_gone_on_with_and_writes_a_spec_that_is_never_worse(place):
     ("arguments", "words"),
     [
         pytest.param(["--trials", "2", "--minutes", "2"], "expected one of both", id="both"),
-        pytest.param(["--trials", "0"], "--trials: expected at least 1", id="no trial"),
-        pytest.param(["--minutes", "0"], "--minutes: expected more than 0", id="no minute"),
+        pytest.param(["--trials", "0"], "trials: expected at least 1", id="no trial"),
+        pytest.param(["--minutes", "0"], "minutes: expected more than 0", id="no minute"),
         pytest.param(["-o", "nowhere/new.yaml"], "a folder that exists", id="no folder"),
     ],
 )

@@ -56,8 +56,8 @@ def open_of(tonight_of, walks, tmp_path):
 @pytest.mark.parametrize(
     ("trials", "minutes", "words"),
     [
-        pytest.param(0, None, "--trials: expected at least 1, the spec as it is, got 0", id="none"),
-        pytest.param(None, 0, "--minutes: expected more than 0, got 0", id="no minutes"),
+        pytest.param(0, None, "trials: expected at least 1, the spec as it is, got 0", id="none"),
+        pytest.param(None, 0, "minutes: expected more than 0, got 0", id="no minutes"),
         pytest.param(None, float("nan"), "expected more than 0, got nan", id="not a number"),
         pytest.param(3, 5, "expected one of both, got both", id="both"),
     ],

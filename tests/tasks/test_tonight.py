@@ -75,6 +75,15 @@ def test_nights_of_a_daily_schedule_are_as_far_apart_as_the_local_days_are_long(
     ]
 
 
+def test_a_night_that_is_to_come_is_refused_and_nothing_is_written(spec, tmp_path):
+    to_come = datetime.now(UTC) + timedelta(hours=1)
+
+    with pytest.raises(SpecError, match="as_of: expected an instant that has come, got .*, and it"):
+        begin(spec(), to_come)
+
+    assert not (tmp_path / "warehouse").exists()
+
+
 def test_without_a_time_it_is_now(spec):
     before = pd.Timestamp.now(UTC)
     tonight = rehearse(spec(), None)

@@ -66,3 +66,10 @@ def test_a_text_that_cannot_be_edited_is_written_anew_and_says_so(text):
     assert yaml.safe_load(new.text)["training"] == {"members": 2}
     assert yaml.safe_load(new.text).get("a", {"members": 1}) == {"members": 1}
     assert new.comments_lost
+
+
+def test_a_key_that_yaml_has_for_a_switch_stays_the_word_that_it_is():
+    new = with_values("training: {on: gpu}  # far away\n", {"training.members": 2})
+
+    assert new.text == "training: {members: 2, on: gpu}  # far away\n"
+    assert not new.comments_lost
