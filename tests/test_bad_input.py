@@ -135,7 +135,7 @@ CASES = [
     pytest.param(
         spoil_rows(lambda frame: frame.assign(ds=frame["ds"] + timedelta(days=400))),
         2,
-        "--as-of",
+        "; try 2",
         id="as_of before the data",
     ),
     pytest.param(

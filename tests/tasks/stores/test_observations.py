@@ -613,7 +613,7 @@ def test_a_time_before_the_data_is_refused_with_a_better_one(read):
     with pytest.raises(SpecError, match="from 2024-03-01T00:00Z to 2024-03-02T23:00Z; try") as no:
         read(frame_of(), as_of=pd.Timestamp("2024-02-01T00:00Z"))
 
-    suggestion = str(no.value).split("--as-of ")[1].removesuffix(".")
+    suggestion = str(no.value).split("try ")[1].removesuffix(".")
     assert read(as_of=pd.Timestamp(suggestion)).batch["age"].item() == 0
 
 
@@ -623,7 +623,7 @@ def test_a_time_before_anything_was_known_is_refused_with_a_better_one(read):
     with pytest.raises(SpecError, match="nothing was known at 2024-03-03") as no:
         read(frame, source=source)
 
-    suggestion = str(no.value).split("--as-of ")[1].removesuffix(".")
+    suggestion = str(no.value).split("try ")[1].removesuffix(".")
     assert read(source=source, as_of=pd.Timestamp(suggestion)).batch["observed"].item() == 48
 
 
