@@ -6,6 +6,7 @@ Importing this module takes seconds, because it imports Great Expectations: impo
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any, ClassVar
 
 import great_expectations as gx
@@ -24,6 +25,7 @@ from great_expectations.expectations.metrics.map_metric_provider import (
     MulticolumnMapMetricProvider,
     multicolumn_condition_partial,
 )
+from tqdm import tqdm
 
 from data_contracts.rules import Contract, Rule
 from data_contracts.spec import Contracts
@@ -144,6 +146,7 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
 
 def _outcomes(contract: Contract, frame: pd.DataFrame) -> dict[str, Outcome]:
     """What Great Expectations says about each rule, by name."""
+    _hold_bars_by_threads()
     context = gx.get_context(project_config=_in_memory_and_quiet(), mode="ephemeral")
     suite = gx.ExpectationSuite(
         contract.name, expectations=[_build(rule) for rule in contract.rules]
@@ -165,6 +168,15 @@ def _in_memory_and_quiet() -> DataContextConfig:
         progress_bars=ProgressBarsConfig(globally=False),
         analytics_enabled=False,
     )
+
+
+def _hold_bars_by_threads() -> None:
+    """Give the bars, which nobody sees, a lock that ends with this process.
+
+    Their own is for several processes: one that is killed leaves a semaphore behind, of which
+    Python warns whoever started it.
+    """
+    tqdm.set_lock(RLock())
 
 
 def _build(rule: Rule) -> gxe.Expectation:

@@ -147,8 +147,10 @@ def tell_of_the_late(spec_name: str, night: UUID, block: UUID) -> "AutomationCor
             SendNotification(
                 block_document_id=block,
                 subject=f"{spec_name}: a night has not begun",
-                body=f"{{{{ flow_run.name }}}} was due {minutes} ago and has not begun: see "
-                "whether a worker of its pool runs, and what.\n{{ flow_run|ui_url }}\n",
+                # It gets a name that says anything when it begins.
+                body=f"The night that was due at {{{{ flow_run.expected_start_time }}}} has not "
+                f"begun {minutes} later: see whether a worker of its pool runs, and what.\n"
+                "{{ flow_run|ui_url }}\n",
             )
         ],
     )
