@@ -10,7 +10,7 @@ from prefect import flow
 
 from data_contracts.realised import Scoring
 from flows.endings import ends_in_a_sentence
-from flows.names import spec_and_instant
+from flows.names import spec_at_instant
 from tasks.alarm import raise_alarm
 from tasks.extract import extract
 from tasks.input_stability import input_stability
@@ -18,7 +18,12 @@ from tasks.score import score_batches
 from tasks.scoring import condense, keep_record, look_back, refuse_untrustworthy
 
 
-@flow(name="scoring", flow_run_name=spec_and_instant)
+def _name() -> str:
+    """Name of the run in the UI, such as `nyc-departures scoring as of 2013-10-16 04:00 UTC`."""
+    return spec_at_instant("scoring as of")
+
+
+@flow(name="scoring", flow_run_name=_name)
 @ends_in_a_sentence
 def scoring(spec: str, as_of: datetime | None = None, since: datetime | None = None) -> Scoring:
     """Bring `accuracy.delta` up to what is known, and say how good the forecasts have been.

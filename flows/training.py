@@ -11,7 +11,7 @@ from prefect import flow
 
 from data_contracts.stored import Stored
 from flows.endings import ends_in_a_sentence
-from flows.names import spec_and_instant
+from flows.names import spec_at_instant
 from tasks.extract import extract
 from tasks.lesson import (
     all_stored,
@@ -28,7 +28,12 @@ from tasks.train import train_candidates
 from tasks.validate import set_aside
 
 
-@flow(name="training", flow_run_name=spec_and_instant)
+def _name() -> str:
+    """Name of the run in the UI, such as `nyc-departures training as of 2013-10-16 04:00 UTC`."""
+    return spec_at_instant("training as of")
+
+
+@flow(name="training", flow_run_name=_name)
 @ends_in_a_sentence
 def training(
     spec: str,
