@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -145,6 +146,26 @@ def die_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM until what has begun is finished; then they take their course."""
+    if threading.current_thread() is not threading.main_thread():  # which alone hears them
+        yield
+        return
+    heard: list[int] = []
+    usual = {
+        number: signal.signal(number, lambda received, _: heard.append(received))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for each in dict.fromkeys(heard):
+            signal.raise_signal(each)
 
 
 def import_quietly() -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from data_contracts.backfilled import DateDone, Existing, State
+from flows.backend import signals_held
 from flows.backfill_date import backfill_date
 from flows.lanes import Ended, Lanes, open_lanes
 from tasks.backfill_progress import Course
@@ -45,15 +46,19 @@ def run_dates(course: Course, how: How) -> None:
     """
     parent = own_run()
     dates = _Dates(course, how, DateRuns(backfill_date, parent))
+    lanes = open_lanes(how.at_once)
     try:
-        with open_lanes(how.at_once) as lanes:
-            while dates.go_on(lanes):
-                if parent in dates.cancelled(lanes, {parent} if parent else set()):
-                    break
+        while dates.go_on(lanes):
+            if parent in dates.cancelled(lanes, {parent} if parent else set()):
+                break
     finally:
-        dates.give_up()  # which trouble with the server does not keep from what follows
-        course.stop(STOPPED)
-        course.show_dates()
+        # The worker ends a cancelled run by a signal, which may come while that has been seen here
+        # already: then a date that is still dying would have the last word on its state.
+        with signals_held():
+            lanes.close()
+            dates.give_up()  # which trouble with the server does not keep from what follows
+            course.stop(STOPPED)
+            course.show_dates()
 
 
 class _Dates:

@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from data_contracts.backfilled import State
@@ -43,10 +43,6 @@ class Ended(NamedTuple):
 class Lanes(Protocol):
     """A number of lanes, each of which does one date at a time."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
     @property
     def are_full(self) -> bool:
         """Whether every lane is busy."""
@@ -64,6 +60,10 @@ class Lanes(Protocol):
         """End the execution of a run at once."""
         ...
 
+    def close(self) -> None:
+        """End all that is being executed; nothing of it goes on afterwards."""
+        ...
+
 
 def open_lanes(count: int) -> Lanes:
     """Lanes in processes of their own; a single one is this process."""
@@ -75,12 +75,6 @@ class OwnLane:
 
     def __init__(self) -> None:
         self._ended: list[Ended] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     @property
     def are_full(self) -> bool:
@@ -99,23 +93,17 @@ class OwnLane:
     def stop(self, run: UUID) -> None:
         """Nothing: whoever can call this is executing nothing."""
 
+    def close(self) -> None:
+        """Nothing, for the same reason."""
+
 
 class ProcessLanes:
-    """Processes that live as long as the context, and never longer than this process."""
+    """Processes that live until they are closed, and never longer than this process."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._idle: list[_Lane] = []
         self._busy: dict[UUID, _Lane] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for lane in (*self._idle, *self._busy.values()):
-            lane.ask_to_end()
-        for lane in (*self._idle, *self._busy.values()):
-            lane.end()
 
     @property
     def are_full(self) -> bool:
@@ -138,6 +126,13 @@ class ProcessLanes:
         """End the process of a run."""
         if lane := self._busy.pop(run, None):
             lane.ask_to_end()
+            lane.end()
+
+    def close(self) -> None:
+        """End every process, and see that it is gone."""
+        for lane in (*self._idle, *self._busy.values()):
+            lane.ask_to_end()
+        for lane in (*self._idle, *self._busy.values()):
             lane.end()
 
     def _hear(self, run: UUID) -> Ended:

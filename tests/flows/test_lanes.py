@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -20,7 +21,7 @@ def test_a_single_lane_is_this_process(count, kind):
 
 def test_the_death_of_a_process_ends_its_run_and_frees_its_lane():
     run = uuid4()
-    with ProcessLanes(1) as lanes:
+    with closing(ProcessLanes(1)) as lanes:
         lanes.begin(run)
         assert lanes.are_full
         os.kill(lanes._busy[run].process.pid, signal.SIGKILL)
@@ -32,9 +33,9 @@ def test_the_death_of_a_process_ends_its_run_and_frees_its_lane():
         assert not lanes.are_full
 
 
-def test_no_process_outlives_the_context_or_a_run_that_is_stopped():
+def test_no_process_outlives_the_lanes_or_a_run_that_is_stopped():
     stopped, other = uuid4(), uuid4()
-    with ProcessLanes(2) as lanes:
+    with closing(ProcessLanes(2)) as lanes:
         for run in (stopped, other):
             lanes.begin(run)
         processes = [lanes._busy[run].process for run in (stopped, other)]
