@@ -32,6 +32,10 @@ from data_contracts.spec import Contracts
 from data_contracts.verdicts import Check, Finding, Severity, Verdict
 from data_contracts.vocabulary import UNIQUE_ID
 
+# Its bars, which nobody sees, would take a lock for several processes: one that is killed leaves
+# a semaphore behind, of which Python warns whoever started it.
+tqdm.set_lock(RLock())
+
 MOST_EXAMPLES = 5  # series that a check names
 WHOLE_TABLE = -1  # the "row" that breaks a rule about the table as a whole
 DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
@@ -146,7 +150,6 @@ def judge(contract: Contract, frame: pd.DataFrame) -> Verdict:
 
 def _outcomes(contract: Contract, frame: pd.DataFrame) -> dict[str, Outcome]:
     """What Great Expectations says about each rule, by name."""
-    _hold_bars_by_threads()
     context = gx.get_context(project_config=_in_memory_and_quiet(), mode="ephemeral")
     suite = gx.ExpectationSuite(
         contract.name, expectations=[_build(rule) for rule in contract.rules]
@@ -168,15 +171,6 @@ def _in_memory_and_quiet() -> DataContextConfig:
         progress_bars=ProgressBarsConfig(globally=False),
         analytics_enabled=False,
     )
-
-
-def _hold_bars_by_threads() -> None:
-    """Give the bars, which nobody sees, a lock that ends with this process.
-
-    Their own is for several processes: one that is killed leaves a semaphore behind, of which
-    Python warns whoever started it.
-    """
-    tqdm.set_lock(RLock())
 
 
 def _build(rule: Rule) -> gxe.Expectation:

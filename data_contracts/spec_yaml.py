@@ -19,11 +19,13 @@ class _PlainKeys(yaml.SafeLoader):
             if key in keys[:position]:
                 where = node.value[position][0].start_mark
                 raise yaml.YAMLError(f"the key {key!r} is there twice, in line {where.line + 1}")
-        self.flatten_mapping(node)
+        return super().construct_mapping(node, deep=deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
         for key, _ in node.value:
             if key.tag == _BOOL:
                 key.tag = _TEXT
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_yaml(text: str) -> Any:

@@ -19,8 +19,9 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 from data_contracts.errors import NightcastError
 
@@ -155,17 +156,25 @@ def signals_held() -> Iterator[None]:
         yield
         return
     heard: list[int] = []
-    usual = {
-        number: signal.signal(number, lambda received, _: heard.append(received))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    try:
+        with signals_to(lambda number, _: heard.append(number), signal.SIGINT, signal.SIGTERM):
+            yield
+    finally:
+        for each in dict.fromkeys(heard):
+            signal.raise_signal(each)
+
+
+@contextlib.contextmanager
+def signals_to(
+    handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals
+) -> Iterator[None]:
+    """Hand some signals to a handler of our own, and afterwards to whoever had them before."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-        for each in dict.fromkeys(heard):
-            signal.raise_signal(each)
+        for number, usual in before.items():
+            signal.signal(number, usual or signal.SIG_DFL)  # None: not set from Python
 
 
 def import_quietly() -> None:

@@ -5,6 +5,7 @@ By hand:        a Prefect deployment of `backfill-date`, or a retry of such a ru
 """
 
 from datetime import datetime
+from functools import partial
 
 from prefect import flow
 
@@ -41,12 +42,7 @@ from tasks.train import train_challengers
 from tasks.validate import set_aside, validate_input, validate_output
 
 
-def _name() -> str:
-    """Name of the run in the UI, such as `nyc-departures backfill of 2013-10-16 04:00 UTC`."""
-    return spec_at_instant("backfill of")
-
-
-@flow(name="backfill-date", flow_run_name=_name)
+@flow(name="backfill-date", flow_run_name=partial(spec_at_instant, "backfill of"))
 @ends_in_a_sentence
 def backfill_date(
     spec: str,

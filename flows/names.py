@@ -17,16 +17,12 @@ def spec_name() -> str:
     return spec.name if spec else _file()
 
 
-def spec_and_instant() -> str:
-    """Name of the present run, such as `nyc-departures as of 2013-10-16 04:00 UTC`."""
-    return spec_at_instant("as of")
-
-
 def spec_at_instant(relation: str) -> str:
-    """The same with other words between the spec and the instant that the run pretends to live in.
+    """Name of the present run, such as `nyc-departures as of 2013-10-16 04:00 UTC`.
 
     Args:
-        relation: Such as `as of`.
+        relation: What stands between the spec and the instant that the run pretends to live in,
+            such as `as of`.
     """
     spec = _spec()
     if spec is None:

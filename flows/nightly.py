@@ -5,13 +5,14 @@ By schedule:  a Prefect deployment of `nightly`
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from prefect import flow
 
 from data_contracts.night import Night
 from flows.endings import ends_in_a_sentence
-from flows.names import spec_and_instant
+from flows.names import spec_at_instant
 from tasks.attention import look
 from tasks.baselines import baseline_tonight
 from tasks.catch_up import refuse_repetition
@@ -35,7 +36,7 @@ from tasks.upkeep import mirror, tidy_up
 from tasks.validate import set_aside, validate_input, validate_output
 
 
-@flow(name="nightly", flow_run_name=spec_and_instant)
+@flow(name="nightly", flow_run_name=partial(spec_at_instant, "as of"))
 @ends_in_a_sentence
 def nightly(
     spec: str,

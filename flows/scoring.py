@@ -5,6 +5,7 @@ By schedule:  a Prefect deployment of `scoring`, once the actuals of a night hav
 """
 
 from datetime import datetime
+from functools import partial
 
 from prefect import flow
 
@@ -18,12 +19,7 @@ from tasks.score import score_batches
 from tasks.scoring import condense, keep_record, look_back, refuse_untrustworthy
 
 
-def _name() -> str:
-    """Name of the run in the UI, such as `nyc-departures scoring as of 2013-10-16 04:00 UTC`."""
-    return spec_at_instant("scoring as of")
-
-
-@flow(name="scoring", flow_run_name=_name)
+@flow(name="scoring", flow_run_name=partial(spec_at_instant, "scoring as of"))
 @ends_in_a_sentence
 def scoring(spec: str, as_of: datetime | None = None, since: datetime | None = None) -> Scoring:
     """Bring `accuracy.delta` up to what is known, and say how good the forecasts have been.

@@ -5,6 +5,7 @@ By hand:      the deployment `training/train` in the Prefect UI; the spec is eno
 """
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from prefect import flow
@@ -28,12 +29,7 @@ from tasks.train import train_candidates
 from tasks.validate import set_aside
 
 
-def _name() -> str:
-    """Name of the run in the UI, such as `nyc-departures training as of 2013-10-16 04:00 UTC`."""
-    return spec_at_instant("training as of")
-
-
-@flow(name="training", flow_run_name=_name)
+@flow(name="training", flow_run_name=partial(spec_at_instant, "training as of"))
 @ends_in_a_sentence
 def training(
     spec: str,

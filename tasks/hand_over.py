@@ -119,7 +119,7 @@ def _made(
     """
     found = {
         each.model: each.model_version
-        for each in sorted(versions(tonight.warehouse), key=lambda each: each.created_at)
+        for each in versions(tonight.warehouse)  # the oldest first
         if each.removed_at is None
         and each.cutoff == tonight.cutoff
         and each.snapshot == snapshot.name

@@ -12,7 +12,7 @@ from socket import gethostname
 from types import FrameType
 
 from data_contracts.errors import NightcastError, SpecError
-from flows.backend import is_healthy
+from flows.backend import is_healthy, signals_to
 from flows.service.automations import forget_beats
 from flows.service.deploy import Deployments
 from flows.service.guard import end_all, marked, send
@@ -64,12 +64,8 @@ class Wish:
         signals = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signals.append(signal.SIGHUP)
-        before = {number: signal.signal(number, hear) for number in signals}
-        try:
+        with signals_to(hear, *signals):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @dataclass

@@ -8,12 +8,11 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from flows.backend import signals_held
+from flows.backend import signals_held, signals_to
 
 ROOT = Path(__file__).parents[2]
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so their children.
@@ -83,7 +82,7 @@ def test_a_configured_server_is_used_and_left_alone(monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_what_has_begun_is_finished_before_a_signal_takes_its_course(number):
     done = []
-    with restored(number, lambda *_: done.append("ended")):
+    with signals_to(lambda *_: done.append("ended"), number):
         with signals_held():
             signal.raise_signal(number)
             signal.raise_signal(number)
@@ -101,12 +100,3 @@ def test_in_a_thread_that_hears_no_signals_nothing_is_held():
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(handler_within).result() == signal.getsignal(signal.SIGTERM)
-
-
-@contextmanager
-def restored(number, handler):
-    before = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
