@@ -66,7 +66,7 @@ class Seeds:
             kernel_size,
             padding="causal",
             dilation_rate=dilation,
-            activation="gelu",
+            activation="relu",
             kernel_initializer=keras.initializers.GlorotUniform(self.next()),
             name=name,
         )
@@ -209,7 +209,7 @@ def _tokens(told: Tensor, settings: NetworkSettings, seeds: Seeds) -> Tensor:
     """What each patch holds; single steps stay narrow, a walk over hundreds of them is dear."""
     if settings.patch_length == 1:
         return told
-    tokens = seeds.dense(settings.units, "encoder_tokens", "gelu")(told)
+    tokens = seeds.dense(settings.units, "encoder_tokens", "relu")(told)
     return seeds.dropout(settings)(tokens)
 
 
@@ -226,7 +226,7 @@ def _queries(
     if "static" in inputs:
         embedding = StaticEmbedding(settings.static_sizes, seed=seeds.next(), name="encoder_static")
         asked.append(layers.RepeatVector(num_future)(embedding(inputs["static"])))
-    return seeds.dense(settings.units, "encoder_queries", "gelu")(layers.Concatenate()(asked))
+    return seeds.dense(settings.units, "encoder_queries", "relu")(layers.Concatenate()(asked))
 
 
 def patches_per_question(settings: NetworkSettings) -> int:
@@ -293,9 +293,9 @@ def decode(
     said = seeds.dense(size * STEP_WIDTH, "head_steps")(told)
     said = layers.Reshape((num_future, size, STEP_WIDTH))(said)
     features = layers.Concatenate()([means, spreads, encoded.future, said])
-    hidden = seeds.dense(settings.units, "head_hidden", "gelu")(features)
+    hidden = seeds.dense(settings.units, "head_hidden", "relu")(features)
     hidden = seeds.dropout(settings)(hidden)
-    hidden = hidden + seeds.dense(settings.units, "head_residual", "gelu")(hidden)
+    hidden = hidden + seeds.dense(settings.units, "head_residual", "relu")(hidden)
     free = _free_numbers(len(settings.quantile_levels), "head_quantiles", seeds)(hidden)
     center = LevelAndShape(name="head_level_and_shape")(means, told)
     center = center + _linear_path(encoded.patches, settings)

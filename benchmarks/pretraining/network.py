@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 
 from benchmarks.pretraining.series import STEPS, WEEK, Array, calendar
@@ -33,9 +34,12 @@ class Pretraining:
         seed: Where its weights start.
         batch: Windows per step.
         decay: Of the weights.
+        fused: Whether its LSTM is one kernel of cuDNN, where that can be had.
     """
 
-    def __init__(self, network: str, scaling: str, *, seed: int, batch: int, decay: float) -> None:
+    def __init__(
+        self, network: str, scaling: str, *, seed: int, batch: int, decay: float, fused: bool
+    ) -> None:
         sizes = NetworkSettings(
             context_length=CONTEXT,
             horizon=HORIZON,
@@ -45,20 +49,26 @@ class Pretraining:
             known_scales=(1.0,) * WAVES,
             units=UNITS,
             num_heads=NUM_HEADS,
+            dropout=0.0,  # no window comes twice
             scaling=scaling,
         )
         self._model: Any = build_network(network, sizes, seed)
+        for layer in self._model.layers:
+            if isinstance(layer, keras.layers.LSTM):
+                layer.use_cudnn = "auto" if fused else False
         self._batch, self._decay = batch, decay
         learned = [jnp.asarray(each.value) for each in self._model.trainable_variables]
         others = [jnp.asarray(each.value) for each in self._model.non_trainable_variables]
         nothing = [jnp.zeros_like(each) for each in learned]
         self._state: Any = (learned, nothing, nothing, jnp.zeros(()), others)
-        self._steps = jax.jit(self._learn)
 
-    def learn(self, key: Array, bank: list[tuple[Array, Array, Array]], rates: Array) -> Array:
+    def trace(self, key: Array, series: Any, rates: Array) -> Any:
+        """The program of `learn` for arguments of these shapes, which is not compiled yet."""
+        return jax.jit(self._learn).lower(self._state, key, series, rates)
+
+    def learn(self, program: Any, key: Array, series: Any, rates: Array) -> Array:
         """Learn one step per learning rate from windows of a bank of series; the mean loss."""
-        series = [jnp.concatenate(parts) for parts in zip(*bank, strict=True)]
-        self._state, losses = self._steps(self._state, key, series, rates)
+        self._state, losses = program(self._state, key, series, rates)
         return losses.mean()
 
     def weights(self) -> dict[str, Any]:
@@ -127,7 +137,8 @@ def windows(key: Array, series: Any, size: int) -> tuple[dict[str, Array], Array
     gap, length = uniform(CONTEXT), 1 + uniform(199.0)
     block = (steps > gap) & (steps < gap + length) & (uniform(1.0) < 0.08)
     kind, short = uniform(1.0), jnp.floor(uniform(CONTEXT - PATCH))
-    missing = jnp.where(kind < 0.3, CONTEXT / 2, jnp.where(kind < 0.45, short, 0))
+    shares, lengths = (0.2, 0.35, 0.5), (CONTEXT / 2, 3 * CONTEXT / 4, short)
+    missing = jnp.select([kind < share for share in shares], lengths, 0)
     observed = ~holes & ~block & (steps >= missing)
     inputs = {
         "context": jnp.where(observed, drawn[:, :CONTEXT], 0),

@@ -74,7 +74,8 @@ def draw(key: Array, n: int) -> tuple[Array, Array, Array]:
     weekend = jnp.take_along_axis(_days_off(draws), weekday, axis=1)
     shape = _days(draws, hour, weekend)
     level = _level(draws) * draws.choice([0.15, 0.5, 1.0, 2.0], [0.2, 0.3, 0.35, 0.15])
-    smooth = shape + _weeks(draws, weekday, weekend) + level
+    week = _weeks(draws, weekday, weekend) + _hours_of_week(draws, DAY * weekday + hour)
+    smooth = shape + _wandering(draws, hour) + week + level
     scaled = _unit(smooth + _noise(draws, hour))
     rare = draws.happens(1 / draws.scale(60.0, 1500.0), STEPS + BEFORE)
     spikes = _faded(draws.normal(STEPS + BEFORE) * rare, draws.scale(0.2, 6.0))
@@ -160,6 +161,26 @@ def _days(draws: Draws, hour: Array, weekend: Array) -> Array:
     return shape * jnp.exp(daily + drift) * size
 
 
+def _wandering(draws: Draws, hour: Array) -> Array:
+    """A day whose shape wanders: waves of sizes that move from day to day, as by the weather."""
+    size, shape = draws.choice([0, 0.2, 0.5, 1.0], [0.4, 0.25, 0.2, 0.15]), 0.0
+    fall = draws.uniform(0.3, 1.5)
+    for order in (1, 2, 3):
+        angle = 2 * jnp.pi * order * hour / DAY
+        for wave in (jnp.sin(angle), jnp.cos(angle)):
+            shape = shape + _process(draws, 18.0, 500.0) * wave / order**fall
+    return size * shape
+
+
+def _hours_of_week(draws: Draws, hour_of_week: Array) -> Array:
+    """A week of which every hour is like itself alone, as a timetable has it."""
+    rough = draws.normal(WEEK)
+    smooth = (jnp.roll(rough, 1, axis=1) + 2 * rough + jnp.roll(rough, -1, axis=1)) / 6**0.5
+    profile = jnp.where(draws.happens(0.5), rough, smooth)
+    profile = profile * draws.choice([0, 0.15, 0.4, 0.8], [0.5, 0.2, 0.2, 0.1])
+    return jnp.take_along_axis(profile, hour_of_week, axis=1)
+
+
 def _each_day(days: Array) -> Array:
     """One number a day for each of its hours."""
     return jnp.repeat(days, DAY, axis=1)
@@ -200,7 +221,7 @@ def _level(draws: Draws) -> Array:
 def _noise(draws: Draws, hour: Array) -> Array:
     """Noise with and without memory, whose size changes with time and over the day."""
     shocks = jnp.where(
-        draws.happens(0.3), draws.heavy(STEPS + BEFORE), draws.normal(STEPS + BEFORE)
+        draws.happens(0.2), draws.heavy(STEPS + BEFORE), draws.normal(STEPS + BEFORE)
     )
     share = draws.uniform(0, 1)
     kept = _faded(shocks, draws.scale(0.3, 12.0))
@@ -217,7 +238,7 @@ def _distorted(draws: Draws, values: Array) -> Array:
     rate = size * jnp.exp(draws.uniform(0.2, 0.8) * jnp.clip(values, -4, 4))
     forms = [
         (0.55, values),
-        (0.75, jnp.exp(jnp.clip(draws.uniform(0.2, 1.0) * values, -6, 6))),
+        (0.75, jnp.exp(jnp.clip(draws.uniform(0.15, 0.8) * values, -6, 6))),
         (0.83, jax.nn.relu(values - draws.uniform(-2.0, 0.5))),
         (0.93, jnp.floor(rate + draws.uniform(0, 1, STEPS))),
         (1.01, jnp.tanh(draws.uniform(0.4, 1.2) * values)),

@@ -20,7 +20,7 @@ from models.learning.workbench import Workbench, workbench
 from models.panel import Floats, Ints, Panel
 
 WINDOWS_AT_ONCE = 16 * BATCH_SIZE  # of which the forecasts of all members are in memory
-FORMAT = 2  # grows when a forecaster that was saved before can no longer be read
+FORMAT = 3  # grows when a forecaster that was saved before can no longer be read
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,11 @@ class Device:
         """
         return "auto" if self.kind == GPU or backend() == JAX else False
 
+    @property
+    def unrolls(self) -> bool:
+        """Whether an LSTM is better written out step by step; a GPU has a kernel for all of it."""
+        return self.kind == CPU and backend() == TENSORFLOW
+
     @contextmanager
     def scope(self) -> Generator[None]:
         """Build and run models on this device; other threads are not concerned."""

@@ -63,6 +63,8 @@ class TrainingSettings:
         learning_rate: At its highest.
         scalings: Methods of `InstanceScaling`; members take them in turn.
         contexts: Multiples of `context_length`; they change after every round of scalings.
+        tolerance: Share by which an epoch may be worse on the held-out windows than an earlier one
+            and still be taken for better, because few windows tell them apart badly.
         catch_up: Epochs of the last phase, which learns from the held-out windows too, per epoch
             before it.
         patch: Steps that are read as one token; None takes the shortest season, 1 is the classic
@@ -99,6 +101,7 @@ class TrainingSettings:
     scalings: tuple[str, ...] = ("last_season", "mean_std")
     contexts: tuple[float, ...] = (1.0, 2.0)
     combine: str = "median"
+    tolerance: float = 0.0
     catch_up: float = 0.25
     patch: int | None = None
     auxiliary: tuple[str, ...] = ()

@@ -288,9 +288,10 @@ class _Run:
         """Learn from what lies before the held-out windows, until they get no better.
 
         Returns:
-            The epoch that was best on them, whose weights are kept.
+            The last epoch that was about as good on them as any, whose weights are kept.
         """
         bench, epochs = course.bench, self._settings.max_epochs
+        tolerated = 1 + self._settings.tolerance
         held_out = self.held_out(course.member)
         best, best_weights = 0, bench.model.get_weights()
         with closing(self._batches(course, self._split.training)) as batches:
@@ -300,7 +301,7 @@ class _Run:
                 loss = bench.loss(held_out)
                 self._check(loss, held_out, self._split.held_out[0])
                 course.held_out.append(loss)
-                if course.held_out[-1] <= min(course.held_out):
+                if course.held_out[-1] <= tolerated * min(course.held_out):
                     best, best_weights = epoch, bench.model.get_weights()
                 self._tell(course)
                 stale = epoch - best >= PATIENCE * epochs

@@ -27,6 +27,7 @@ FREE: Final = frozenset(
         "max_epochs",
         "minutes",
         "seed",
+        "tolerance",
         "windows_per_epoch",
     }
 )
@@ -51,7 +52,14 @@ def in_its_sizes(start: NeuralForecaster, settings: TrainingSettings) -> Trainin
     had = start.settings
     if not had.pretrained:
         return settings
-    return replace(settings, units=had.units, num_heads=had.num_heads, pretrained=had.pretrained)
+    return replace(
+        settings,
+        units=had.units,
+        num_heads=had.num_heads,
+        scalings=had.scalings,
+        contexts=had.contexts,
+        pretrained=had.pretrained,
+    )
 
 
 def why_not(

@@ -20,6 +20,7 @@ from models.networks import all_layers, build_network, freeze
 from models.panel import Floats
 
 MOST_KEPT = 24  # compiled models; a night needs one per network, scaling and context
+MOST_UNROLLED = 28  # steps of an LSTM; more of them take long to compile
 _Key = tuple[str, NetworkSettings, Device, tuple[str, ...]]
 _KEPT: OrderedDict[_Key, "Workbench"] = OrderedDict()
 _LOCK = threading.RLock()
@@ -70,6 +71,8 @@ class Workbench:
             loss = [loss, PinballLoss(sizes.quantile_levels, units)]
         with device.scope():
             self.model = device.shared(build_network(network, sizes, seed=0))
+            if device.unrolls:
+                _unroll(self.model)
             freeze(self.model, frozen)
             self._optimizer = device.optimizer(weight_decay=1e-3, clipnorm=1.0)
             self.model.compile(self._optimizer, loss, jit_compile=device.jit)
@@ -174,6 +177,15 @@ def workbench(
         while len(_KEPT) > MOST_KEPT:
             _KEPT.popitem(last=False)
         return _KEPT[key]
+
+
+def _unroll(model: Any) -> None:
+    """Write the steps of short walks out: a loop costs TensorFlow an eighth of a training step."""
+    import keras
+
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.LSTM) and layer.output.shape[1] <= MOST_UNROLLED:
+            layer.unroll = True
 
 
 def _throw_away(bench: Workbench) -> None:

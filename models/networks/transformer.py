@@ -27,6 +27,6 @@ def _walk(past: Past, settings: NetworkSettings, seeds: Seeds) -> Tensor:
         name = f"encoder_block_{number}"
         states = self_attention(states, past, settings, seeds, name)
         normal = layers.LayerNormalization(name=f"{name}_hidden_norm")(states)
-        hidden = seeds.dense(settings.units, f"{name}_hidden", "gelu")(normal)
+        hidden = seeds.dense(settings.units, f"{name}_hidden", "relu")(normal)
         states = states + seeds.dense(settings.units, f"{name}_widen")(hidden)
     return layers.LayerNormalization(name="encoder_norm")(states)

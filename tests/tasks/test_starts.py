@@ -71,8 +71,8 @@ def test_a_training_begins_from_the_weights_of_the_package_where_they_fit(tonigh
 
     (start,) = starts_tonight(tonight, walks, train_until=walks.cutoff_slot).values()
 
-    assert (start.forecaster, start.version, start.pretrained) == (None, "hourly-1", True)
-    assert start.reason == "attention_lstm starts from hourly-1."
+    assert (start.forecaster, start.version, start.pretrained) == (None, "hourly-2", True)
+    assert start.reason == "attention_lstm starts from hourly-2."
 
 
 def test_weights_of_the_package_that_do_not_fit_give_way_and_it_is_said_why(asking, walks):
@@ -80,7 +80,7 @@ def test_weights_of_the_package_that_do_not_fit_give_way_and_it_is_said_why(aski
 
     assert (start.pretrained, start.version) == (False, None)
     assert start.reason == (
-        "attention_lstm starts from scratch and not from hourly-1, because it knows seasons of 24 "
+        "attention_lstm starts from scratch and not from hourly-2, because it knows seasons of 24 "
         "and 168 steps alone, in patches of 24."
     )
 

@@ -142,6 +142,18 @@ def test_a_shorter_horizon_is_the_beginning_of_the_whole_one(name):
     )
 
 
+@pytest.mark.parametrize(
+    ("context", "reads"), [(336, [1344, 672]), (168, [672, 336]), (700, [1344, 1344])]
+)
+def test_members_read_as_long_as_they_have_learned_to_read(context, reads):
+    settings = pretrained_settings(dataclasses.replace(SETTINGS, context_length=context, members=2))
+
+    members = [settings.member(number, longest=9000) for number in range(2)]
+
+    assert [member.context_length for member in members] == reads
+    assert {member.scaling for member in members} == set(SCALINGS)
+
+
 def test_a_training_starts_from_the_weights(days):
     at_rest = dataclasses.replace(pretrained_settings(SETTINGS), learning_rate=0.0)
 
@@ -175,14 +187,13 @@ def test_a_champion_that_began_from_them_can_be_gone_on_from(days):
 
     assert why_not(champion, days, SETTINGS, train_until=950) == ""
     again = train(days, SETTINGS, train_until=950, start=champion)
-    assert (again.settings.units, again.settings.pretrained) == (UNITS, "hourly-1")
+    assert (again.settings.units, again.settings.pretrained) == (UNITS, "hourly-2")
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"network": "attention_lstm+tcn"}, "it has no weights for tcn"),
-        ({"scalings": ("mean_abs",)}, "it has no weights for mean_abs"),
         (
             {"season_lengths": (7,)},
             "it knows seasons of 24 and 168 steps alone, in patches of 24",
@@ -190,7 +201,8 @@ def test_a_champion_that_began_from_them_can_be_gone_on_from(days):
         ({"patch": 1}, "it knows seasons of 24 and 168 steps alone, in patches of 24"),
         ({"quantile_levels": (0.5,)}, "it forecasts the nine deciles alone"),
         ({"horizon": 49}, "it forecasts 48 steps at most, and the horizon is 49"),
-        ({"context_length": 700}, "it reads 672 steps at most, and a member reads 700"),
+        ({"context_length": 700}, ""),
+        ({"context_length": 1400}, "it reads 1344 steps at most, and the context is 1400"),
         ({}, ""),
     ],
 )
@@ -213,7 +225,7 @@ def test_a_file_that_is_not_the_one_of_this_version_is_refused(monkeypatch):
     monkeypatch.setattr(pretrained, "CHECKSUM", "0" * 64)
     pretrained._all.cache_clear()
 
-    with pytest.raises(NightcastError, match="training.start_from: the weights hourly-1 are "):
+    with pytest.raises(NightcastError, match="training.start_from: the weights hourly-2 are "):
         _network()
 
     pretrained._all.cache_clear()
