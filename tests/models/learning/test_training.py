@@ -238,6 +238,16 @@ def test_every_epoch_of_every_member_is_on_its_curve(panel):
     assert second.held_out == ()
 
 
+def test_a_later_epoch_is_kept_that_is_worse_by_no_more_than_is_tolerated(panel):
+    rising = dataclasses.replace(SETTINGS, max_epochs=4, learning_rate=0.1)
+
+    strict = train(panel, rising, train_until=980)
+    mild = train(panel, dataclasses.replace(rising, tolerance=1000.0), train_until=980)
+
+    assert strict.curves[0].best < 3  # of such a rate the last epoch is not the best
+    assert mild.curves[0].best == 3
+
+
 def test_later_members_learn_from_everything_for_as_long_as_was_best_for_the_first(panel):
     settings = dataclasses.replace(SETTINGS, members=2, max_epochs=6)
 

@@ -2,13 +2,15 @@ import dataclasses
 import signal
 import threading
 
+import keras
 import numpy as np
 import pytest
 
 from models.learning.device import Device
 from models.learning.settings import NetworkSettings, TrainingSettings
 from models.learning.training import train
-from models.learning.workbench import Batch, workbench
+from models.learning.workbench import MOST_UNROLLED, Batch, workbench
+from models.networks import build_network
 
 SIZES = NetworkSettings(
     12, 6, (0.5,), (6,), known_means=(1.0,), known_scales=(2.0,), units=8, num_heads=2
@@ -130,3 +132,23 @@ def test_an_interrupted_training_leaves_nothing_running_or_locked(make_panel):
     other.start()
     other.join(timeout=60)
     assert not other.is_alive()
+
+
+@pytest.mark.parametrize("num_steps", [MOST_UNROLLED, MOST_UNROLLED + 1])
+def test_an_lstm_that_is_written_out_says_what_one_in_a_loop_says(num_steps):
+    sizes = dataclasses.replace(SIZES, context_length=6 * num_steps)
+    network = build_network("attention_lstm", sizes, seed=1)
+    rng = np.random.default_rng(0)
+    arrays = {
+        "context": rng.normal(size=(2, 6 * num_steps)).astype(np.float32),
+        "observed": np.ones((2, 6 * num_steps), bool),
+        "known": rng.normal(size=(2, 6 * num_steps + 6, 1)).astype(np.float32),
+    }
+
+    with workbench("attention_lstm", sizes, Device()) as bench:
+        bench.put(network)
+        forecast = bench.predict(arrays)
+
+    walks = [layer for layer in bench.model.layers if isinstance(layer, keras.layers.LSTM)]
+    assert [layer.unroll for layer in walks] == [Device().unrolls and num_steps <= MOST_UNROLLED]
+    np.testing.assert_allclose(forecast, network.predict_on_batch(arrays), rtol=1e-5, atol=1e-5)
