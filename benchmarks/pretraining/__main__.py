@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,7 @@ def _pretrain(seconds: float) -> dict[str, Any]:
     """Train every network for an equal number of steps; its weights, as the package keeps them."""
     import jax
 
+    from benchmarks.pretraining.network import Pretraining
     from benchmarks.pretraining.series import draw
     from models.learning.learning_rate import learning_rate_share
     from models.learning.pretrained import NETWORKS, SCALINGS
@@ -67,19 +67,25 @@ def _pretrain(seconds: float) -> dict[str, Any]:
     keys = iter(jax.random.split(jax.random.PRNGKey(SEED), 1_000_000))
     bank = [fresh(next(keys)) for _ in range(BANK)]
     pairs = [(network, scaling) for network in NETWORKS for scaling in SCALINGS]
-    learners = _learners(pairs, next(keys), _joined(bank))
+    networks = [
+        Pretraining(*pair, seed=7 + 1000 * number, batch=BATCH, decay=DECAY)
+        for number, pair in enumerate(pairs)
+    ]
+    first = next(keys), _joined(bank), np.zeros(ROUND, np.float32)
+    with ThreadPoolExecutor() as pool:  # compiles, which takes a minute each
+        list(pool.map(lambda each: each.learn(*first), networks))
     begun, rounds = time.monotonic(), 0
     while (share := (time.monotonic() - begun) / seconds) < 1:
         rates = np.full(ROUND, RATE * learning_rate_share(share), np.float32)
         series = _joined(bank)
-        losses = [float(learn(next(keys), series, rates)) for _, learn in learners]
+        losses = [float(each.learn(next(keys), series, rates)) for each in networks]
         bank[rounds % BANK] = fresh(next(keys))
         rounds += 1
         if rounds % 20 == 0:
             _tell(f"{rounds * ROUND:,} steps, loss {' '.join(f'{loss:.4f}' for loss in losses)}")
     return {
         f"{network}/{scaling}/{path}": value.astype(np.float16)
-        for (network, scaling), (each, _) in zip(pairs, learners, strict=True)
+        for (network, scaling), each in zip(pairs, networks, strict=True)
         for path, value in each.weights().items()
     }
 
@@ -88,34 +94,6 @@ def _joined(bank: list[Any]) -> Any:
     import jax.numpy as jnp
 
     return [jnp.concatenate(parts) for parts in zip(*bank, strict=True)]
-
-
-def _learners(pairs: list[tuple[str, str]], key: Any, series: Any) -> list[tuple[Any, Any]]:
-    """Each network with its compiled `learn`, in the faster of two forms of its LSTM."""
-    from benchmarks.pretraining.network import Pretraining
-
-    rates = np.zeros(ROUND, np.float32)
-    both = [
-        Pretraining(*pair, seed=7 + 1000 * number, batch=BATCH, decay=DECAY, fused=fused)
-        for number, pair in enumerate(pairs)
-        for fused in (True, False)
-    ]
-    traced = [each.trace(key, series, rates) for each in both]
-    with ThreadPoolExecutor() as pool:  # compiling takes a minute each
-        programs = list(pool.map(lambda program: program.compile(), traced))
-    learners = [
-        (each, partial(each.learn, program)) for each, program in zip(both, programs, strict=True)
-    ]
-    seconds = []
-    for _, learn in learners:
-        float(learn(key, series, rates))
-        begun = time.monotonic()
-        float(learn(key, series, rates))
-        seconds.append(time.monotonic() - begun)
-    _tell(f"seconds per {ROUND} steps, LSTM fused and not: {np.round(seconds, 3)}")
-    return [
-        learners[at if seconds[at] <= seconds[at + 1] else at + 1] for at in range(0, len(both), 2)
-    ]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 
 from benchmarks.pretraining.series import STEPS, WEEK, Array, calendar
@@ -34,12 +33,9 @@ class Pretraining:
         seed: Where its weights start.
         batch: Windows per step.
         decay: Of the weights.
-        fused: Whether its LSTM is one kernel of cuDNN, where that can be had.
     """
 
-    def __init__(
-        self, network: str, scaling: str, *, seed: int, batch: int, decay: float, fused: bool
-    ) -> None:
+    def __init__(self, network: str, scaling: str, *, seed: int, batch: int, decay: float) -> None:
         sizes = NetworkSettings(
             context_length=CONTEXT,
             horizon=HORIZON,
@@ -53,22 +49,16 @@ class Pretraining:
             scaling=scaling,
         )
         self._model: Any = build_network(network, sizes, seed)
-        for layer in self._model.layers:
-            if isinstance(layer, keras.layers.LSTM):
-                layer.use_cudnn = "auto" if fused else False
         self._batch, self._decay = batch, decay
         learned = [jnp.asarray(each.value) for each in self._model.trainable_variables]
         others = [jnp.asarray(each.value) for each in self._model.non_trainable_variables]
         nothing = [jnp.zeros_like(each) for each in learned]
         self._state: Any = (learned, nothing, nothing, jnp.zeros(()), others)
+        self._steps = jax.jit(self._learn)
 
-    def trace(self, key: Array, series: Any, rates: Array) -> Any:
-        """The program of `learn` for arguments of these shapes, which is not compiled yet."""
-        return jax.jit(self._learn).lower(self._state, key, series, rates)
-
-    def learn(self, program: Any, key: Array, series: Any, rates: Array) -> Array:
+    def learn(self, key: Array, series: Any, rates: Array) -> Array:
         """Learn one step per learning rate from windows of a bank of series; the mean loss."""
-        self._state, losses = program(self._state, key, series, rates)
+        self._state, losses = self._steps(self._state, key, series, rates)
         return losses.mean()
 
     def weights(self) -> dict[str, Any]:

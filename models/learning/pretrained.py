@@ -33,7 +33,7 @@ WAVES = sum(2 * HARMONICS[cycle] for cycle in CYCLES)
 # epochs: a few epochs more suit the one, a few less the other.
 EPOCHS_SHARE: Final = 0.2  # of the epochs of a training from scratch
 RATE_SHARE: Final = 1 / 3  # of its highest learning rate
-TOLERANCE: Final = 0.02  # no end of so few epochs was worse than stopping before it
+TOLERANCE: Final = 0.02  # the held-out windows tell so few epochs apart only by chance
 CONTEXTS: Final = (4.0, 2.0)  # multiples of the context of a training from scratch
 
 Kept = Mapping[str, Floats]
