@@ -229,10 +229,11 @@ def _train(
         settings = dataclasses.replace(settings, members=families, max_epochs=2)
     elif families > 1:
         settings = dataclasses.replace(settings, members=FUSED, minutes=60)
+    train_until = int(protocol.origins[0])
     if pretrained:
-        settings = pretrained_settings(settings)
+        settings = pretrained_settings(settings, protocol.panel, train_until=train_until)
     begun = cpu_seconds()
-    forecaster = train(protocol.panel, settings, train_until=int(protocol.origins[0]))
+    forecaster = train(protocol.panel, settings, train_until=train_until)
     note = f"{settings.members} members" + (", quick" if quick else "")
     return Row(network, OURS, train_cpu=cpu_seconds() - begun, note=note), forecaster
 

@@ -228,9 +228,10 @@ class Training(Part):
             promotion, 0.1 for a tenth, that makes `auto` train again on the second night.
         max_drift: Distance of the recent input from what the champion learned from, in multiples
             of what was usual, that does the same.
-        start_from: `none` trains from scratch; `champion` goes on from the model in service, for a
-            twentieth of the epochs, wherever it fits; the name of a version goes on from that one;
-            `pretrained` goes on from the weights of the package, wherever they fit.
+        start_from: `pretrained` goes on from the weights of the package wherever they fit, and
+            trains from scratch elsewhere, as `none` always does; `champion` goes on from the model
+            in service, for a twentieth of the epochs, wherever it fits; the name of a version goes
+            on from that one.
         freeze: Groups of layers that stay as they were in the start.
     """
 
@@ -256,7 +257,7 @@ class Training(Part):
     cooldown_days: float = Field(default=7, ge=0, le=MANY)
     max_loss_growth: float = Field(default=0.2, gt=0, le=MANY)
     max_drift: float = Field(default=1.5, gt=0, le=MANY)
-    start_from: str = NO_START
+    start_from: str = PRETRAINED
     freeze: tuple[LayerGroup, ...] = ()
 
     @field_validator("start_from")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from data_contracts.errors import SpecError, StorageError
-from data_contracts.spec import NO_START, PRETRAINED
+from data_contracts.spec import NO_START, PRETRAINED, Spec
 from data_contracts.vocabulary import CHAMPION
 from models.forecasters.neural import NeuralForecaster
-from models.learning.pretrained import HOURLY, why_not_pretrained
+from models.learning.pretrained import HOURLY, pretrained_settings, why_not_pretrained
 from models.learning.settings import TrainingSettings
 from models.learning.transfer import why_not
 from models.panel import Panel
@@ -76,6 +76,24 @@ def choose_starts(
         network: _start(tonight, found, wanted, panel, train_until)
         for network, wanted in settings.items()
     }
+
+
+def as_it_starts(
+    spec: Spec, settings: TrainingSettings, panel: Panel, *, train_until: int
+) -> TrainingSettings:
+    """How a training goes that starts from no model: from the weights of the package, or scratch.
+
+    Args:
+        spec: Says whether these weights are wanted.
+        settings: What is trained.
+        panel: What is trained on.
+        train_until: Slot of the last step that training may see.
+    """
+    if spec.training.start_from != PRETRAINED:
+        return settings
+    if why_not_pretrained(settings, panel, train_until=train_until):
+        return settings
+    return pretrained_settings(settings, panel, train_until=train_until)
 
 
 def _pretrained(settings: TrainingSettings, panel: Panel, train_until: int) -> Start:

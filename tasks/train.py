@@ -44,7 +44,7 @@ class Trained(NamedTuple):
     Attributes:
         challengers: The models that were trained.
         failures: One sentence per network whose training failed.
-        starts: One sentence per network on where its training began, if the spec asks for a start.
+        starts: One sentence per network on where its training began, if not simply from scratch.
         where: One sentence on the worker that training was handed to, empty where it was not.
         counts: Whether it was a training, after which the next has to wait; not where no worker
             brought it to an end.
@@ -154,9 +154,10 @@ def starts_tonight(tonight: Tonight, panel: Panel, *, train_until: int) -> dict[
 
 
 def told_of(tonight: Tonight, starts: Mapping[str, Start]) -> tuple[str, ...]:
-    """Why trainings begin where they do, where the spec asks for a start."""
-    asked = tonight.spec.training.start_from != NO_START
-    return tuple(start.reason for start in starts.values()) if asked else ()
+    """Why trainings begin where they do, where the spec asks for a start or one was found."""
+    training = tonight.spec.training
+    asked = training.start_from != NO_START and training.model_fields_set & {"start_from", "freeze"}
+    return tuple(start.reason for start in starts.values() if asked or start.version)
 
 
 def _longest(panel: Panel, train_until: int) -> int:
@@ -284,7 +285,7 @@ def _fit(
 
     settings = training_settings(tonight, network, longest=_longest(panel, train_until))
     if start.pretrained:
-        settings = pretrained_settings(settings)
+        settings = pretrained_settings(settings, panel, train_until=train_until)
     return train(panel, settings, train_until=train_until, progress=report, start=start.forecaster)
 
 

@@ -14,11 +14,12 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import NightcastError, RefusedError
 from data_contracts.spec import Spec
-from models.folds import Fold
+from models.folds import Fold, seen
 from models.gate.evaluation import Forecasts, losses_of, summary
 from tasks.progress import Step, log, stage
 from tasks.reporting.artifacts import key
 from tasks.search import Work, longest_learned
+from tasks.starts import as_it_starts
 from tasks.stores.studies import Claim
 from tasks.stores.study_files import forecasts_file, read_forecasts, write_forecasts
 from tasks.train import training_settings
@@ -140,9 +141,11 @@ def _out_of_fold(
 
     look_at_the_clock()
     tonight = replace(work.search.tonight, spec=job.spec)
+    longest = longest_learned(work.panel, fold)
+    settings = training_settings(tonight, job.candidate, longest=longest)
     made = forecast_fold(
         work.panel,
-        training_settings(tonight, job.candidate, longest=longest_learned(work.panel, fold)),
+        as_it_starts(job.spec, settings, seen(work.panel, fold), train_until=fold.train_until),
         fold,
         season_length=job.spec.season_length,
         listener=after_epoch,

@@ -23,7 +23,7 @@ def forecast_fold(
 
     Args:
         panel: Where histories and targets are.
-        settings: What to train, from scratch.
+        settings: What to train, from no model that may have seen the fold.
         fold: What may be seen, and where to forecast.
         season_length: Steps in the season that MASE is scaled by.
         listener: Told after every epoch.
@@ -61,7 +61,7 @@ def cross_validate(
 
     Args:
         panel: Where histories and targets are.
-        settings: What to train, from scratch on each fold.
+        settings: What to train anew on each fold.
         folds: All by time or all by series, in their order.
         season_length: Steps in the season that MASE is scaled by.
 

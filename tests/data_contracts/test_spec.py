@@ -258,7 +258,7 @@ KEYS = {
         "as those that `nightcast champion SPEC` lists, got 'champoin'.",
     ),
     "frozen without a start": (
-        {"training": {"freeze": ["encoder"]}},
+        {"training": {"start_from": "none", "freeze": ["encoder"]}},
         "training: expected freeze only beside start_from, because layers that are frozen from "
         "scratch never learn, got start_from 'none'.",
     ),

@@ -1,15 +1,17 @@
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from data_contracts.errors import SpecError
+from models.learning.pretrained import pretrained_settings
 from models.learning.training import train
 from tasks.contenders import open_contender
-from tasks.starts import Start, choose_starts
+from tasks.starts import Start, as_it_starts, choose_starts
 from tasks.stores.registry import ModelVersion, Why, promote, store_model
 from tasks.stores.snapshots import save_panel
-from tasks.train import starts_tonight, train_challenger, training_settings
+from tasks.train import starts_tonight, told_of, train_challenger, training_settings
 
 pytestmark = pytest.mark.train
 
@@ -73,6 +75,35 @@ def test_a_training_begins_from_the_weights_of_the_package_where_they_fit(tonigh
 
     assert (start.forecaster, start.version, start.pretrained) == (None, "hourly-2", True)
     assert start.reason == "attention_lstm starts from hourly-2."
+
+
+def test_a_spec_that_says_nothing_starts_from_the_weights_wherever_they_fit(tonight_of, walks):
+    until = walks.cutoff_slot
+    fits, other = (
+        tonight_of(season_lengths=seasons, candidates=["attention_lstm"], training=QUICK)
+        for seasons in ([24, 168], [24])
+    )
+
+    (start,) = starts_tonight(fits, walks, train_until=until).values()
+    (scratch,) = starts_tonight(other, walks, train_until=until).values()
+
+    assert (start.pretrained, scratch.pretrained) == (True, False)
+    assert told_of(fits, {"attention_lstm": start}) == ("attention_lstm starts from hourly-2.",)
+    assert told_of(other, {"attention_lstm": scratch}) == ()
+
+
+def test_a_tuning_trains_as_a_night_would(tonight_of, walks):
+    tonight = tonight_of(season_lengths=[24, 168], candidates=["attention_lstm"], training=QUICK)
+    scratch = training_settings(tonight, "attention_lstm", longest=1000)
+    until = walks.cutoff_slot
+
+    begun = as_it_starts(tonight.spec, scratch, walks, train_until=until)
+
+    assert begun == pretrained_settings(scratch, walks, train_until=until)
+    none = tonight_of(season_lengths=[24, 168], training=QUICK | {"start_from": "none"}).spec
+    assert as_it_starts(none, scratch, walks, train_until=until) == scratch
+    daily = replace(scratch, season_lengths=(7,))
+    assert as_it_starts(tonight.spec, daily, walks, train_until=until) == daily
 
 
 def test_weights_of_the_package_that_do_not_fit_give_way_and_it_is_said_why(asking, walks):

@@ -80,6 +80,11 @@ def days(make_panel):
     return make_panel(waves, horizon=24, cutoff_slot=1000)
 
 
+def started(panel, train_until):
+    """A short training that starts from the weights."""
+    return pretrained_settings(SETTINGS, panel, train_until=train_until)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_there_are_weights_for_every_variable_that_learns(name, scaling):
@@ -145,8 +150,11 @@ def test_a_shorter_horizon_is_the_beginning_of_the_whole_one(name):
 @pytest.mark.parametrize(
     ("context", "reads"), [(336, [1344, 672]), (168, [672, 336]), (700, [1344, 1344])]
 )
-def test_members_read_as_long_as_they_have_learned_to_read(context, reads):
-    settings = pretrained_settings(dataclasses.replace(SETTINGS, context_length=context, members=2))
+def test_members_read_as_long_as_they_have_learned_to_read(make_panel, context, reads):
+    panel = make_panel([np.ones(2000)], horizon=24, cutoff_slot=3000)
+    scratch = dataclasses.replace(SETTINGS, context_length=context, members=2)
+
+    settings = pretrained_settings(scratch, panel, train_until=3000)
 
     members = [settings.member(number, longest=9000) for number in range(2)]
 
@@ -154,8 +162,23 @@ def test_members_read_as_long_as_they_have_learned_to_read(context, reads):
     assert {member.scaling for member in members} == set(SCALINGS)
 
 
+@pytest.mark.parametrize(
+    ("series", "windows_per_epoch", "rate"), [(1, 238, 0.139), (4, 952, 0.279), (64, 4096, 1.0)]
+)
+def test_the_less_there_is_to_learn_from_the_closer_it_stays_to_the_weights(
+    make_panel, series, windows_per_epoch, rate
+):
+    panel = make_panel([np.ones(1975)] * series, horizon=24, cutoff_slot=3000)
+    scratch = dataclasses.replace(SETTINGS, windows_per_epoch=4096)
+
+    settings = pretrained_settings(scratch, panel, train_until=3000)
+
+    assert settings.windows_per_epoch == windows_per_epoch
+    assert settings.learning_rate == pytest.approx(rate * scratch.learning_rate / 3, rel=0.01)
+
+
 def test_a_training_starts_from_the_weights(days):
-    at_rest = dataclasses.replace(pretrained_settings(SETTINGS), learning_rate=0.0)
+    at_rest = dataclasses.replace(started(days, 950), learning_rate=0.0)
 
     forecaster = train(days, at_rest, train_until=950)
 
@@ -170,7 +193,7 @@ def test_a_training_starts_from_the_weights(days):
 
 
 def test_groups_that_are_frozen_stay_as_they_came(days):
-    frozen = dataclasses.replace(pretrained_settings(SETTINGS), freeze=("encoder", "attention"))
+    frozen = dataclasses.replace(started(days, 950), freeze=("encoder", "attention"))
 
     forecaster = train(days, frozen, train_until=950)
 
@@ -183,7 +206,7 @@ def test_groups_that_are_frozen_stay_as_they_came(days):
 
 
 def test_a_champion_that_began_from_them_can_be_gone_on_from(days):
-    champion = train(days, pretrained_settings(SETTINGS), train_until=940)
+    champion = train(days, started(days, 940), train_until=940)
 
     assert why_not(champion, days, SETTINGS, train_until=950) == ""
     again = train(days, SETTINGS, train_until=950, start=champion)
