@@ -111,6 +111,32 @@ def etth1(folder: Path, table: Path, *, origins: int) -> Protocol:
     return _protocol("ETTh1", folder, tonight, origins=origins, season_length=24)
 
 
+def cut_out(
+    whole: Protocol, rows: pd.DataFrame, folder: Path, *, origins: int, every: int
+) -> Protocol:
+    """Some rows of a panel as a panel of their own, the target alone.
+
+    Args:
+        whole: What they are from; says horizon and season.
+        rows: `unique_id`, `ds` in UTC without a zone, and `y`.
+        folder: Where they are written.
+        origins: How many.
+        every: Steps from one to the next.
+    """
+    observations = folder / "rows.parquet"
+    rows.assign(ds=rows[DS].dt.tz_localize("UTC")).to_parquet(observations, index=False)
+    fields = {
+        "source": {"uri": str(observations)},
+        "calendar": {"frequency": "h"},
+        "horizon": whole.horizon,
+    }
+    tonight = _tonight(folder / "spec.yaml", fields, rows[DS].max() + HOUR)
+    name, season_length = f"{whole.name}-cut", whole.season_length
+    return _protocol(
+        name, folder, tonight, origins=origins, season_length=season_length, every=every
+    )
+
+
 def long_format(table: pd.DataFrame) -> pd.DataFrame:
     """One row per series and step, from one column per series.
 
@@ -210,11 +236,17 @@ def _tonight(path: Path, fields: dict[str, object], as_of: pd.Timestamp) -> Toni
 
 
 def _protocol(
-    name: str, folder: Path, tonight: Tonight, *, origins: int, season_length: int
+    name: str,
+    folder: Path,
+    tonight: Tonight,
+    *,
+    origins: int,
+    season_length: int,
+    every: int | None = None,
 ) -> Protocol:
     panel = read_observations(tonight.spec, tonight.as_of).panel
     horizon = tonight.spec.horizon
-    slots = evaluation_origins(panel, origins=origins, every=horizon, horizon=horizon)
+    slots = evaluation_origins(panel, origins=origins, every=every or horizon, horizon=horizon)
     rows = rows_of(panel)
     shared = folder / f"{name}.parquet"
     rows.to_parquet(shared, index=False)

@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.protocols import Handed, etth1, long_format, rows_of
+from benchmarks.short_histories import ORIGINS as CUT_ORIGINS
+from benchmarks.short_histories import panels
 from data_contracts.spec import DECILES
 from data_contracts.vocabulary import quantile_columns
 from models.scores import mase, seasonal_error, wql
@@ -93,3 +95,19 @@ def test_a_forecast_that_is_missing_makes_the_scores_no_number(protocol, table):
     )
 
     assert np.isnan(protocol.score(Handed.of("peer", one, protocol)).mase)
+
+
+def test_short_panels_have_the_days_they_are_named_for_and_end_before_the_first_origin(tmp_path):
+    dates = pd.date_range("2024-01-01", periods=120 * 24, freq="h")
+    values = np.random.default_rng(3).normal(10, 3, (len(dates), 4))
+    table = pd.DataFrame({"date": dates, **dict(zip("abcd", values.T, strict=True))})
+    table.to_csv(tmp_path / "hours.csv", index=False)
+    whole = etth1(tmp_path, tmp_path / "hours.csv", origins=ORIGINS)
+    behind = whole.panel.grid.timestamp(int(whole.origins[0]))
+
+    for cut, short in panels([whole], (40, 60), tmp_path):
+        panel = short.panel
+        before = panel.lengths_until(int(short.origins[0]))
+        assert before.tolist() == [24 * cut.days] * cut.series
+        assert (len(short.origins), set(np.diff(short.origins))) == (CUT_ORIGINS, {24})
+        assert panel.grid.timestamp(panel.cutoff_slot) == behind

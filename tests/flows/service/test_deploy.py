@@ -149,15 +149,15 @@ def test_nothing_is_deployed_if_one_spec_is_wrong(client, write):
 def test_who_is_told_of_failed_nights_is_a_block_of_the_server(client, write):
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-    path = write("sales", more="notify: custom-webhook/ops")
+    path = write("sales", more="notify: custom-webhook/deployers")
     done = deploy([path])
     (warning,) = done.warnings
-    assert "there is no block custom-webhook/ops on this server" in warning
+    assert "there is no block custom-webhook/deployers on this server" in warning
     assert "nightly/sales" in {one.name for one in done.deployments}
     assert client.find_automation(telling_name("sales")) is None
 
-    block = CustomWebhookNotificationBlock(name="ops", url="http://127.0.0.1:9/secret")
-    block.save("ops", overwrite=True)
+    block = CustomWebhookNotificationBlock(name="deployers", url="http://127.0.0.1:9/secret")
+    block.save("deployers", overwrite=True)
     assert deploy([path]).warnings == []
     told = client.find_automation(telling_name("sales"))
     assert "secret" not in told.model_dump_json()

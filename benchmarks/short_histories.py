@@ -1,0 +1,168 @@
+"""What a training is worth where there is little to learn from.
+
+    python -m benchmarks.short_histories [--quick] [--json]
+
+Panels of one series and of four, of 60 to 240 days, are cut out of ETTh1 and the sample by chance.
+One network of two members forecasts the eighteen days behind each: trained from scratch, as its
+pretrained weights are, and trained from these as a night does it.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import report
+from benchmarks.accuracy import ETTH1
+from benchmarks.peers import desk
+from benchmarks.protocols import Protocol, cut_out, etth1, rows_of, sample
+from benchmarks.report import Figure, Listing
+from data_contracts.vocabulary import DS, UNIQUE_ID
+from models.gate.evaluation import Summary
+from models.learning.settings import TrainingSettings
+
+NETWORK = "attention_lstm"
+DAYS = (60, 120, 240)  # of history before the first origin
+SERIES = (1, 4)
+ORIGINS = 18  # a day apart
+SCRATCH, AS_THEY_ARE, PRETRAINED = "from scratch", "weights as they are", "pretrained"
+WAYS = (SCRATCH, AS_THEY_ARE, PRETRAINED)
+COLUMNS = ("panel", *(f"{score} {way}" for way in WAYS for score in ("MASE", "WQL")), "note")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One short panel.
+
+    Attributes:
+        source: Name of the panel that it is cut out of.
+        series: How many.
+        days: Of history before the first origin.
+    """
+
+    source: str
+    series: int
+    days: int
+
+    @property
+    def name(self) -> str:
+        """In the table."""
+        return f"{self.source}, {self.series} series, {self.days} days"
+
+
+def main() -> int:
+    """Measure, print, and say by the exit status whether a start from the weights pays."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.short_histories",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="the shortest panels alone")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    place = Path(os.environ.get("NIGHTCAST_ETTH1", ETTH1))
+    parser.add_argument("--etth1", type=Path, default=place, help="the CSV of ETTh1")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    desk.KEPT.mkdir(exist_ok=True)
+    whole = [sample(desk.KEPT, origins=28)]
+    if options.etth1.exists():
+        whole.append(etth1(desk.KEPT, options.etth1, origins=20))
+    else:
+        _tell(f"Expected ETTh1 at {options.etth1}, there is no such file; it is left out.")
+    days = DAYS[:1] if options.quick else DAYS
+    scores: dict[Cut, dict[str, Summary]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for cut, protocol in panels(whole, days, Path(folder)):
+            _tell(cut.name)
+            scores[cut] = {way: _score(protocol, way) for way in WAYS}
+    figures = _figures(scores)
+    return report.publish(
+        "short histories", figures, as_json=options.json, listings=[_listing(scores)]
+    )
+
+
+def panels(
+    whole: list[Protocol], days: tuple[int, ...], folder: Path
+) -> Iterator[tuple[Cut, Protocol]]:
+    """Cut series and days by chance out of what lies before the first origin of whole panels."""
+    rng = np.random.default_rng(5)
+    for protocol in whole:
+        rows = rows_of(protocol.panel)
+        behind = protocol.panel.grid.timestamp(int(protocol.origins[0])).tz_localize(None)
+        rows = rows[rows[DS] <= behind]
+        names = rows[UNIQUE_ID].unique()
+        tail = pd.Timedelta(days=ORIGINS - 1) + pd.Timedelta(hours=protocol.horizon)
+        for length in days:
+            for count in SERIES:
+                chosen = rng.choice(names, count, replace=False)
+                ours = rows[rows[UNIQUE_ID].isin(chosen)]
+                first = ours[DS].max() - tail - pd.Timedelta(days=length)
+                cut = Cut(protocol.name, count, length)
+                yield (
+                    cut,
+                    cut_out(protocol, ours[ours[DS] > first], folder, origins=ORIGINS, every=24),
+                )
+
+
+def _score(protocol: Protocol, way: str) -> Summary:
+    from models.learning.pretrained import pretrained_settings
+    from models.learning.training import train
+    from tasks.train import training_settings
+
+    panel, until = protocol.panel, int(protocol.origins[0])
+    longest = int(panel.lengths_until(until).max())
+    settings: TrainingSettings = replace(
+        training_settings(protocol.tonight, NETWORK, longest=longest), members=2, minutes=60
+    )
+    if way != SCRATCH:
+        settings = pretrained_settings(settings, panel, train_until=until)
+    if way == AS_THEY_ARE:
+        settings = replace(settings, learning_rate=0.0, max_epochs=1, windows_per_epoch=1)
+    return protocol.score(train(panel, settings, train_until=until))
+
+
+def _figures(scores: dict[Cut, dict[str, Summary]]) -> list[Figure]:
+    """Geometric means over the panels of the scores per those of a training from scratch."""
+    figures = []
+    for way in (AS_THEY_ARE, PRETRAINED):
+        for score in ("mase", "wql"):
+            logs = [
+                np.log(getattr(of[way], score) / getattr(of[SCRATCH], score))
+                for of in scores.values()
+            ]
+            figures.append(
+                Figure(
+                    f"{score.upper()} of {way} per {SCRATCH}, mean of {len(logs)} panels",
+                    float(np.exp(np.mean(logs))),
+                    target=1.0 if way == PRETRAINED else None,
+                )
+            )
+    figures += [
+        Figure(
+            f"coverage of 80 %, {way}", float(np.mean([of[way].coverage for of in scores.values()]))
+        )
+        for way in WAYS
+    ]
+    return figures
+
+
+def _listing(scores: dict[Cut, dict[str, Summary]]) -> Listing:
+    rows = [
+        (cut.name, *(getattr(of[way], score) for way in WAYS for score in ("mase", "wql")), "")
+        for cut, of in scores.items()
+    ]
+    return Listing(f"{NETWORK}, two members, target alone", COLUMNS, rows)
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
