@@ -4,7 +4,7 @@
 
 Panels of one series and of four, of 60 to 240 days, are cut out of ETTh1 and the sample by chance.
 One network of two members forecasts the eighteen days behind each: trained from scratch, as its
-pretrained weights are, and trained from these as a night does it.
+pretrained weights are (`weights`), and trained from these as a night does it (`pretrained`).
 """
 
 import argparse
@@ -31,7 +31,7 @@ NETWORK = "attention_lstm"
 DAYS = (60, 120, 240)  # of history before the first origin
 SERIES = (1, 4)
 ORIGINS = 18  # a day apart
-SCRATCH, AS_THEY_ARE, PRETRAINED = "from scratch", "weights as they are", "pretrained"
+SCRATCH, AS_THEY_ARE, PRETRAINED = "scratch", "weights", "pretrained"
 WAYS = (SCRATCH, AS_THEY_ARE, PRETRAINED)
 COLUMNS = ("panel", *(f"{score} {way}" for way in WAYS for score in ("MASE", "WQL")), "note")
 
@@ -53,7 +53,7 @@ class Cut:
     @property
     def name(self) -> str:
         """In the table."""
-        return f"{self.source}, {self.series} series, {self.days} days"
+        return f"{self.source} {self.series} × {self.days} d"
 
 
 def main() -> int:
@@ -128,18 +128,15 @@ def _score(protocol: Protocol, way: str) -> Summary:
 
 
 def _figures(scores: dict[Cut, dict[str, Summary]]) -> list[Figure]:
-    """Geometric means over the panels of the scores per those of a training from scratch."""
+    """Geometric means over the panels of the scores of one way per those of another."""
     figures = []
-    for way in (AS_THEY_ARE, PRETRAINED):
+    for way, other in ((AS_THEY_ARE, SCRATCH), (PRETRAINED, SCRATCH), (PRETRAINED, AS_THEY_ARE)):
         for score in ("mase", "wql"):
-            logs = [
-                np.log(getattr(of[way], score) / getattr(of[SCRATCH], score))
-                for of in scores.values()
-            ]
+            ratios = [getattr(of[way], score) / getattr(of[other], score) for of in scores.values()]
             figures.append(
                 Figure(
-                    f"{score.upper()} of {way} per {SCRATCH}, mean of {len(logs)} panels",
-                    float(np.exp(np.mean(logs))),
+                    f"{score.upper()} of {way} per {other}, mean of {len(ratios)} panels",
+                    float(np.exp(np.mean(np.log(ratios)))),
                     target=1.0 if way == PRETRAINED else None,
                 )
             )

@@ -202,7 +202,8 @@ class Training(Part):
     Attributes:
         when: `auto` trains without a champion, with one older than `max_age_days`, and where its
             losses or the input have moved too far.
-        context_length: Steps that a network reads; None takes what is usual for the frequency.
+        context_length: Steps that a network reads, some members more; None takes what is usual
+            for the frequency.
         patch_length: Steps that a network reads as one token; None takes the shortest season, 1 is
             the classic network that goes step by step.
         members: Networks per forecaster, trained from different seeds.
@@ -230,8 +231,8 @@ class Training(Part):
             of what was usual, that does the same.
         start_from: `pretrained` goes on from the weights of the package wherever they fit, and
             trains from scratch elsewhere, as `none` always does; `champion` goes on from the model
-            in service, for a twentieth of the epochs, wherever it fits; the name of a version goes
-            on from that one.
+            in service, for a twentieth of the epochs, wherever it fits, and is like `pretrained`
+            elsewhere; the name of a version goes on from that one.
         freeze: Groups of layers that stay as they were in the start.
     """
 
@@ -285,7 +286,7 @@ class Training(Part):
     def _something_learns(self) -> Self:
         if self.freeze and self.start_from == NO_START:
             raise ValueError(
-                "expected freeze only beside start_from, because layers that are frozen from "
+                "expected freeze only beside a start, because layers that are frozen from "
                 f"scratch never learn, got start_from {NO_START!r}"
             )
         if len(set(self.freeze)) == len(get_args(LayerGroup)):

@@ -53,8 +53,8 @@ def choose_starts(
 ) -> dict[str, Start]:
     """Choose where each of tonight's trainings begins.
 
-    Where the champion or the weights of the package do not fit, a network is trained from scratch,
-    and the reason says so.
+    Where the champion does not fit, a network starts from the weights of the package, and where
+    these do not fit either, from scratch; the reason says so.
 
     Args:
         tonight: The night.
@@ -69,7 +69,8 @@ def choose_starts(
         return {network: Start() for network in settings}
     if tonight.spec.training.start_from == PRETRAINED:
         return {
-            network: _pretrained(wanted, panel, train_until) for network, wanted in settings.items()
+            network: _without_a_model(tonight, wanted, panel, train_until)
+            for network, wanted in settings.items()
         }
     found = _find(tonight)
     return {
@@ -84,23 +85,37 @@ def as_it_starts(
     """How a training goes that starts from no model: from the weights of the package, or scratch.
 
     Args:
-        spec: Says whether these weights are wanted.
+        spec: Says whether everything is trained from scratch.
         settings: What is trained.
         panel: What is trained on.
         train_until: Slot of the last step that training may see.
     """
-    if spec.training.start_from != PRETRAINED:
+    if spec.training.start_from == NO_START:
         return settings
     if why_not_pretrained(settings, panel, train_until=train_until):
         return settings
     return pretrained_settings(settings, panel, train_until=train_until)
 
 
-def _pretrained(settings: TrainingSettings, panel: Panel, train_until: int) -> Start:
-    why, network = why_not_pretrained(settings, panel, train_until=train_until), settings.network
-    if why:
-        return Start(f"{network} starts from scratch and not from {HOURLY}, because {why}.")
-    return Start(f"{network} starts from {HOURLY}.", version=HOURLY, pretrained=True)
+def _without_a_model(
+    tonight: Tonight, settings: TrainingSettings, panel: Panel, train_until: int, *, why: str = ""
+) -> Start:
+    """The weights of the package where they fit, else scratch.
+
+    Args:
+        tonight: The night.
+        settings: What is trained.
+        panel: What is trained on.
+        train_until: Slot of the last step that training may see.
+        why: Why it starts from no model, as the end of a sentence, where one was asked for.
+    """
+    network = settings.network
+    misfit = why_not_pretrained(settings, panel, train_until=train_until)
+    if not misfit:
+        return Start(f"{network} starts from {HOURLY}{why}.", version=HOURLY, pretrained=True)
+    why = why or f" and not from {HOURLY}, because {misfit}"
+    frozen = "; nothing is frozen" if tonight.spec.training.freeze else ""
+    return Start(f"{network} starts from scratch{why}{frozen}.")
 
 
 def _find(tonight: Tonight) -> _Found:
@@ -139,4 +154,4 @@ def _start(
             "version that fits, or write champion or none."
         )
     instead = f" and not from {version}" if version else ""
-    return Start(f"{network} starts from scratch{instead}, because {why}.")
+    return _without_a_model(tonight, settings, panel, train_until, why=f"{instead}, because {why}")

@@ -154,10 +154,9 @@ def starts_tonight(tonight: Tonight, panel: Panel, *, train_until: int) -> dict[
 
 
 def told_of(tonight: Tonight, starts: Mapping[str, Start]) -> tuple[str, ...]:
-    """Why trainings begin where they do, where the spec asks for a start or one was found."""
-    training = tonight.spec.training
-    asked = training.start_from != NO_START and training.model_fields_set & {"start_from", "freeze"}
-    return tuple(start.reason for start in starts.values() if asked or start.version)
+    """Why trainings begin where they do, except where the spec wants all of them from scratch."""
+    asked = tonight.spec.training.start_from != NO_START
+    return tuple(start.reason for start in starts.values()) if asked else ()
 
 
 def _longest(panel: Panel, train_until: int) -> int:

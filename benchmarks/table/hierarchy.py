@@ -101,7 +101,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def _network(protocol: Protocol) -> Forecaster:
-    """Trained as a night would, on what lies before the first origin."""
+    """Trained from scratch on what lies before the first origin."""
     from models.learning.training import train
     from tasks.train import training_settings
 

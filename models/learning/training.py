@@ -18,7 +18,7 @@ from models.holt import fit_holt
 from models.learning.curves import Curve
 from models.learning.device import training_device
 from models.learning.learning_rate import WARM_UP, learning_rate_share
-from models.learning.pretrained import take_over
+from models.learning.pretrained import as_gentle_as_its_size, take_over
 from models.learning.sampling import Origins, split_origins
 from models.learning.series_scales import series_scales
 from models.learning.settings import Member, NetworkSettings, TrainingSettings
@@ -126,7 +126,8 @@ def train(
         train_until: Slot of the last step that may be seen, as target or otherwise.
         progress: Called after every epoch.
         start: What each member goes on from, for a twentieth of the epochs; one that
-            `transfer.why_not` has nothing against. None trains from scratch.
+            `transfer.why_not` has nothing against. None trains from scratch, or from the pretrained
+            weights that the settings name.
 
     Raises:
         SpecError: If there is no GPU but one is wanted, no network of that name, an auxiliary
@@ -138,6 +139,9 @@ def train(
     for name in settings.networks:
         check_network(name)
     if start:
+        if start.settings.pretrained:
+            gentle = as_gentle_as_its_size(settings, panel, train_until=train_until)
+            settings = replace(gentle, dropout=start.settings.dropout)
         settings = warm_settings(in_its_sizes(start, settings))
     elif not settings.pretrained:
         settings = replace(settings, freeze=())

@@ -58,7 +58,7 @@ class ModelVersion:
         cutoff: Of the night that trained it.
         created_at: When it was stored; does not count for its name.
         train_minutes: How long training took; does not count for its name.
-        start: The version that training started from, None from scratch.
+        start: The version or pretrained weights that training started from, None from scratch.
         start_reason: Why from there, one sentence; does not count for its name.
         model_version: Its name. It follows from everything above, so that a night that is run again
             makes the same version again; given only where a version is read back.

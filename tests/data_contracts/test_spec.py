@@ -259,7 +259,7 @@ KEYS = {
     ),
     "frozen without a start": (
         {"training": {"start_from": "none", "freeze": ["encoder"]}},
-        "training: expected freeze only beside start_from, because layers that are frozen from "
+        "training: expected freeze only beside a start, because layers that are frozen from "
         "scratch never learn, got start_from 'none'.",
     ),
     "all frozen": (

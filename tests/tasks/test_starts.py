@@ -24,11 +24,11 @@ BEHIND = 14 * 24  # steps from the last one that training sees to the cutoff
 def asking(tonight_of):
     """Builds the night of a cutoff whose spec asks for a start."""
 
-    def build(start_from, **fields):
+    def build(start_from, freeze=(), **fields):
         return tonight_of(
             season_lengths=[24],
             candidates=["attention_lstm"],
-            training=QUICK | {"start_from": start_from},
+            training=QUICK | {"start_from": start_from, "freeze": list(freeze)},
             **fields,
         )
 
@@ -78,21 +78,57 @@ def test_a_training_begins_from_the_weights_of_the_package_where_they_fit(tonigh
 
 
 def test_a_spec_that_says_nothing_starts_from_the_weights_wherever_they_fit(tonight_of, walks):
-    until = walks.cutoff_slot
-    fits, other = (
-        tonight_of(season_lengths=seasons, candidates=["attention_lstm"], training=QUICK)
-        for seasons in ([24, 168], [24])
+    fields = {"season_lengths": [24, 168], "candidates": ["attention_lstm", "tcn"]}
+    tonight = tonight_of(**fields, training=QUICK)
+
+    starts = starts_tonight(tonight, walks, train_until=walks.cutoff_slot)
+
+    assert {network: start.pretrained for network, start in starts.items()} == {
+        "attention_lstm": True,
+        "tcn": False,
+    }
+    assert told_of(tonight, starts) == (
+        "attention_lstm starts from hourly-2.",
+        "tcn starts from scratch and not from hourly-2, because it has no weights for tcn.",
+    )
+    assert told_of(tonight_of(**fields, training=QUICK | {"start_from": "none"}), starts) == ()
+
+
+def test_a_training_that_is_said_to_start_from_the_weights_does(tonight_of, walks):
+    tonight = tonight_of(season_lengths=[24, 168], candidates=["attention_lstm"], training=QUICK)
+    until = walks.cutoff_slot - BEHIND
+    (start,) = starts_tonight(tonight, walks, train_until=until).values()
+    snapshot = save_panel(walks, tonight.warehouse.snapshots)
+
+    made = train_challenger.fn(tonight, "attention_lstm", snapshot, train_until=until, start=start)
+
+    scratch = training_settings(tonight, "attention_lstm", longest=1000)
+    settings = made.forecaster.settings
+    assert settings == pretrained_settings(scratch, walks, train_until=until)
+    assert (settings.units, settings.pretrained, made.record.start) == (128, "hourly-2", "hourly-2")
+
+
+def test_groups_that_cannot_be_frozen_from_scratch_are_told(asking, walks):
+    tonight = asking("pretrained", freeze=["encoder"])
+
+    (start,) = starts_tonight(tonight, walks, train_until=walks.cutoff_slot).values()
+
+    assert start.reason.endswith("in patches of 24; nothing is frozen.")
+
+
+def test_without_a_champion_training_begins_from_the_weights_of_the_package(tonight_of, walks):
+    training = QUICK | {"start_from": "champion"}
+    tonight = tonight_of(season_lengths=[24, 168], candidates=["attention_lstm"], training=training)
+
+    (start,) = starts_tonight(tonight, walks, train_until=walks.cutoff_slot).values()
+
+    assert (start.pretrained, start.version) == (True, "hourly-2")
+    assert start.reason == (
+        "attention_lstm starts from hourly-2, because no model was in service before this night."
     )
 
-    (start,) = starts_tonight(fits, walks, train_until=until).values()
-    (scratch,) = starts_tonight(other, walks, train_until=until).values()
 
-    assert (start.pretrained, scratch.pretrained) == (True, False)
-    assert told_of(fits, {"attention_lstm": start}) == ("attention_lstm starts from hourly-2.",)
-    assert told_of(other, {"attention_lstm": scratch}) == ()
-
-
-def test_a_tuning_trains_as_a_night_would(tonight_of, walks):
+def test_what_starts_from_no_model_starts_from_the_weights_of_the_package(tonight_of, walks):
     tonight = tonight_of(season_lengths=[24, 168], candidates=["attention_lstm"], training=QUICK)
     scratch = training_settings(tonight, "attention_lstm", longest=1000)
     until = walks.cutoff_slot

@@ -7,9 +7,13 @@ import pytest
 
 from data_contracts.errors import RefusedError
 from data_contracts.search import Space
-from tasks.search import Search, Target, Work, choose_folds, open_study
+from models.folds import seen
+from models.learning.cross_validation import forecast_fold
+from models.learning.pretrained import pretrained_settings
+from tasks.search import Search, Target, Work, choose_folds, longest_learned, open_study
 from tasks.stores.studies import Budget
 from tasks.stores.study_files import forecasts_file, read_forecasts, read_out_of_fold
+from tasks.train import training_settings
 from tasks.trials import try_out
 
 pytestmark = pytest.mark.train
@@ -74,6 +78,26 @@ def test_by_series_a_trial_is_judged_on_series_that_it_has_not_learned_from(work
     ):
         assert fold.learned_from == tuple(work.panel.unique_ids[k] for k in learned)
         assert fold.forecasts.unique_ids == tuple(work.panel.unique_ids[k] for k in judged)
+
+
+def test_a_trial_trains_as_a_night_would_on_what_its_fold_may_learn_from(work_of, monkeypatch):
+    asked = []
+
+    def watch(panel, settings, fold, **more):
+        asked.append((settings, fold))
+        return forecast_fold(panel, settings, fold, **more)
+
+    monkeypatch.setattr("models.learning.cross_validation.forecast_fold", watch)
+    work = work_of(by="series")
+    try_out.fn(work, work.study.claim())
+
+    assert len(asked) == 2
+    for settings, fold in asked:
+        longest = longest_learned(work.panel, fold)
+        scratch = training_settings(work.search.tonight, "multihead_lstm", longest=longest)
+        learned, until = seen(work.panel, fold), fold.train_until
+        assert settings == pretrained_settings(scratch, learned, train_until=until)
+        assert settings != pretrained_settings(scratch, work.panel, train_until=until)
 
 
 def test_an_interrupted_trial_goes_on_after_the_folds_that_were_finished(work_of):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import NightcastError
+from data_contracts.frequency import Grid
 from data_contracts.spec import DECILES
 from models.learning import pretrained
 from models.learning.pretrained import (
@@ -213,6 +214,17 @@ def test_a_champion_that_began_from_them_can_be_gone_on_from(days):
     assert (again.settings.units, again.settings.pretrained) == (UNITS, "hourly-2")
 
 
+def test_a_warm_start_on_a_short_history_is_as_gentle_as_the_training_before_it(days):
+    champion = train(days, started(days, 940), train_until=940)
+    scratch = dataclasses.replace(SETTINGS, windows_per_epoch=4096)
+
+    warm = train(days, scratch, train_until=950, start=champion).settings
+
+    first = pretrained_settings(scratch, days, train_until=950)
+    assert (warm.windows_per_epoch, warm.dropout) == (first.windows_per_epoch, 0.0)
+    assert warm.learning_rate < first.learning_rate
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -234,6 +246,13 @@ def test_it_is_said_why_a_training_cannot_start_from_them(make_panel, changes, w
     settings = dataclasses.replace(SETTINGS, **changes)
 
     assert why_not_pretrained(settings, panel, train_until=3000) == why
+
+
+def test_half_hours_are_not_taken_for_hours(make_panel):
+    panel = make_panel([np.ones(2000)], horizon=24, cutoff_slot=3000)
+    panel = dataclasses.replace(panel, grid=Grid("30min"))
+
+    assert why_not_pretrained(SETTINGS, panel, train_until=3000) == "it knows hours alone"
 
 
 def test_a_history_of_a_week_does_not_show_the_days_of_the_week(make_panel):
