@@ -32,7 +32,7 @@ from benchmarks.peers import desk
 from benchmarks.peers.job import Job, Outcome, cpu_seconds
 from benchmarks.protocols import sample
 from benchmarks.report import Figure
-from data_contracts.spec import DECILES, parse_spec
+from data_contracts.spec import DECILES, NO_START, PRETRAINED, parse_spec
 from models.learning.device import num_gpus
 from models.learning.settings import TrainingSettings
 from models.panel import Panel
@@ -173,16 +173,24 @@ def _memory(folder: Path, size: Size) -> list[Figure]:
 
 
 def _warm_start(size: Size) -> list[Figure]:
-    """A training that goes on from a model one week older, beside one from scratch."""
+    """A training that goes on from a model one week older, beside one anew.
+
+    The share of the time is held against the target for models from scratch alone: from pretrained
+    weights a training anew is short itself.
+    """
     members = 3 if size is FULL else 1
-    warm, scratch, warm_wql, scratch_wql = _apart(partial(warm_start, members), HIDE_GPU)
-    name = "from scratch"
-    return [
-        Figure("warm start on the sample", warm, "CPU s", None, scratch, name),
-        Figure("its share of scratch", warm / scratch, "", WARM_SHARE),
-        Figure("its WQL, 28 unseen origins", warm_wql, "", None, scratch_wql, name),
-        Figure("WQL per WQL from scratch", warm_wql / scratch_wql, "", WARM_WQL),
-    ]
+    figures = []
+    for begun_from, name in ((NO_START, "from scratch"), (PRETRAINED, "from pretrained weights")):
+        measure = partial(warm_start, members, begun_from=begun_from)
+        warm, anew, warm_wql, anew_wql = _apart(measure, HIDE_GPU)
+        share = WARM_SHARE if begun_from == NO_START else None
+        figures += [
+            Figure(f"warm start on the sample, of a model {name}", warm, "CPU s", None, anew, name),
+            Figure(f"its share of a training {name}", warm / anew, "", share),
+            Figure("its WQL, 28 unseen origins", warm_wql, "", None, anew_wql, name),
+            Figure(f"WQL per WQL {name}", warm_wql / anew_wql, "", WARM_WQL),
+        ]
+    return figures
 
 
 def write_rows(path: Path, *, num_series: int, steps: int) -> Path:
@@ -287,12 +295,17 @@ def resident_megabytes(rows: Path, trainings: tuple[int, ...]) -> list[float]:
     return megabytes
 
 
-def warm_start(members: int) -> tuple[float, float, float, float]:
-    """Processor seconds of a warm start and of a training from scratch, and the WQL of both.
+def warm_start(members: int, *, begun_from: str) -> tuple[float, float, float, float]:
+    """Processor seconds of a warm start and of a training anew, and the WQL of both.
 
     The model that is started from comes first, so that both find their shapes compiled.
+
+    Args:
+        members: Of the forecaster.
+        begun_from: What the model and the training anew start from, `none` or `pretrained`.
     """
     from models.learning.training import train
+    from tasks.starts import as_it_starts
     from tasks.train import training_settings as of_the_spec
 
     desk.KEPT.mkdir(exist_ok=True)
@@ -300,11 +313,17 @@ def warm_start(members: int) -> tuple[float, float, float, float]:
     panel, until = protocol.panel, int(protocol.origins[0])
     settings = of_the_spec(protocol.tonight, "multihead_lstm", longest=int(panel.lengths.max()))
     settings = replace(settings, members=members, minutes=600)
-    start = train(panel, settings, train_until=until - WEEK)
+    training = protocol.tonight.spec.training.model_copy(update={"start_from": begun_from})
+    spec = protocol.tonight.spec.model_copy(update={"training": training})
+
+    def anew(end: int) -> TrainingSettings:
+        return as_it_starts(spec, settings, panel, train_until=end)
+
+    start = train(panel, anew(until - WEEK), train_until=until - WEEK)
     seconds, scores = [], []
-    for origin in (start, None):
+    for asked, origin in ((settings, start), (anew(until), None)):
         begun = cpu_seconds()
-        forecaster = train(panel, settings, train_until=until, start=origin)
+        forecaster = train(panel, asked, train_until=until, start=origin)
         seconds.append(cpu_seconds() - begun)
         scores.append(protocol.score(forecaster).wql)
     return seconds[0], seconds[1], scores[0], scores[1]
