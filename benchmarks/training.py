@@ -34,6 +34,7 @@ from benchmarks.protocols import sample
 from benchmarks.report import Figure
 from data_contracts.spec import DECILES, NO_START, PRETRAINED, parse_spec
 from models.learning.device import num_gpus
+from models.learning.pretrained import DAYS, PATCH, pretrained_settings
 from models.learning.settings import TrainingSettings
 from models.panel import Panel
 
@@ -153,10 +154,19 @@ def _peer_rate(rows: Path, folder: Path, steps: int) -> float | None:
 
 def _inference(folder: Path, size: Size) -> list[Figure]:
     """Forecasts of many series by four members, the first call, which compiles, and the next."""
-    rows = write_rows(folder / "many.parquet", num_series=size.served, steps=CONTEXT + 72)
-    first, again = _apart(partial(inference_seconds, rows), HIDE_GPU)
-    name = f"forecast of {size.served:,} series × {HORIZON} × {len(DECILES)}, 4 members"
-    return [Figure(name, first, "s", INFERENCE_SECONDS), Figure("the same once more", again, "s")]
+    figures = []
+    for pretrained, steps in ((False, CONTEXT), (True, PATCH * DAYS)):
+        rows = write_rows(folder / "many.parquet", num_series=size.served, steps=steps + 72)
+        measure = partial(inference_seconds, rows, pretrained=pretrained)
+        first, again = _apart(measure, HIDE_GPU)
+        name = f"forecast of {size.served:,} series × {HORIZON} × {len(DECILES)}, 4 members"
+        if pretrained:
+            name += " that read 56 and 28 days"
+        figures += [
+            Figure(name, first, "s", INFERENCE_SECONDS),
+            Figure("the same once more", again, "s"),
+        ]
+    return figures
 
 
 def _memory(folder: Path, size: Size) -> list[Figure]:
@@ -258,12 +268,20 @@ def training_rate(rows: Path, patch: int, size: Size) -> float:
     return size.windows * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
-def inference_seconds(rows: Path) -> tuple[float, float]:
-    """Seconds of two forecasts of all series by a forecaster of four members."""
+def inference_seconds(rows: Path, *, pretrained: bool) -> tuple[float, float]:
+    """Seconds of two forecasts of all series by a forecaster of four members.
+
+    Args:
+        rows: What is forecast.
+        pretrained: Whether its networks are those of the weights of the package.
+    """
     from models.learning.training import train
 
     panel = read_panel(rows)
-    settings = training_settings(units=64, members=4, max_epochs=1, windows_per_epoch=128)
+    settings = training_settings(units=64, members=4)
+    if pretrained:
+        settings = pretrained_settings(settings, panel, train_until=panel.cutoff_slot)
+    settings = replace(settings, max_epochs=1, windows_per_epoch=128)
     forecaster = train(panel, settings, train_until=panel.cutoff_slot)
     series = np.arange(panel.num_series)
     origins = np.full(panel.num_series, panel.cutoff_slot)
