@@ -37,8 +37,8 @@ RATE_SHARE: Final = 1 / 3  # of its highest learning rate
 TOLERANCE: Final = 0.02  # the held-out windows tell so few epochs apart only by chance
 CONTEXTS: Final = (4.0, 2.0)  # multiples of the context of a training from scratch
 # A short history is soon known by heart: on sixteen panels of one to four series and 60 to 240 days
-# the training that suits ETTh1 made WQL 5 % worse than that of the weights as they are, and on
-# sixteen others this one made it 3 % better (docs/benchmarks.md, short histories).
+# four epochs as they suit ETTh1 made WQL 5 % worse than that of the weights as they are, and on
+# sixteen others this training made it 3 % better (docs/benchmarks.md, short histories).
 ENOUGH_WINDOWS: Final = 98_304  # of a panel; ETTh1 and the sample have more
 WINDOWS_SHARE: Final = 1 / 8  # of a panel, in one epoch; neighbours share most of their targets
 
