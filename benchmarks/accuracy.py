@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import report
+from benchmarks.command import tell
 from benchmarks.peers import desk
 from benchmarks.peers.job import DEFAULT, RECENT, TUNED, cpu_seconds
 from benchmarks.protocols import Handed, Protocol, etth1, sample
@@ -95,7 +96,7 @@ def main() -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it minds many short trainings
     desk.KEPT.mkdir(exist_ok=True)
     if not desk.is_installed():
-        _tell("There are no peers to compare with; `make peers` installs them into .venv-peers.")
+        tell("There are no peers to compare with; `make peers` installs them into .venv-peers.")
     asked = [] if options.quick or not desk.is_installed() else options.ask
     figures, listings = [], []
     for protocol in _protocols(options):
@@ -148,10 +149,6 @@ def peer_names(text: str) -> list[str]:
     return names
 
 
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def _protocols(options: argparse.Namespace) -> list[Protocol]:
     protocols = []
     if options.only != "ETTh1":
@@ -159,7 +156,7 @@ def _protocols(options: argparse.Namespace) -> list[Protocol]:
     if options.only != "departures" and options.etth1.exists():
         protocols.append(etth1(desk.KEPT, options.etth1, origins=20))
     elif options.only != "departures":
-        _tell(
+        tell(
             f"Expected ETTh1 at {options.etth1}, there is no such file; get ETTh1.csv of the "
             "ETDataset and name it by --etth1 or NIGHTCAST_ETTH1. It is left out."
         )
@@ -209,7 +206,7 @@ def target_alone(panel: Panel) -> Panel:
 
 def _measure(protocol: Protocol, network: str, *, quick: bool, scratch: bool = False) -> Row:
     """Train, forecast, and score one of ours."""
-    _tell(f"{protocol.name}: training {network}")
+    tell(f"{protocol.name}: training {network}")
     row, forecaster = _train(protocol, network, quick=quick, scratch=scratch)
     begun = time.perf_counter()
     handed = _forecast(protocol, forecaster)
@@ -276,7 +273,7 @@ def _peers(protocol: Protocol, asked: list[str], *, fresh: bool) -> list[Row]:
         job = protocol.job(model, variant=variant, cpu_seconds=seconds)
         answer = desk.kept_answer(job)
         if (answer is None or fresh) and model in asked:
-            _tell(f"{protocol.name}: asking {model} ({variant}), up to {seconds / 60:g} CPU-min")
+            tell(f"{protocol.name}: asking {model} ({variant}), up to {seconds / 60:g} CPU-min")
             answer = desk.ask(job, program, fresh=fresh)
         rows.append(_row(protocol, model, variant, answer))
     return rows

@@ -91,8 +91,15 @@ def sample(folder: Path, *, origins: int) -> Protocol:
     fields = yaml.safe_load((SAMPLE / "spec.yaml").read_text(encoding="utf-8"))
     fields["source"]["uri"] = str(SAMPLE / "observations")
     tonight = _tonight(folder / "sample.yaml", fields, SAMPLE_AS_OF)
-    season_length = tonight.spec.season_length
-    return _protocol("departures", folder, tonight, origins=origins, season_length=season_length)
+    spec = tonight.spec
+    return _protocol(
+        "departures",
+        folder,
+        tonight,
+        origins=origins,
+        every=spec.horizon,
+        season_length=spec.season_length,
+    )
 
 
 def etth1(folder: Path, table: Path, *, origins: int) -> Protocol:
@@ -104,11 +111,8 @@ def etth1(folder: Path, table: Path, *, origins: int) -> Protocol:
         origins: How many, 48 hours apart.
     """
     rows = long_format(pd.read_csv(table, parse_dates=["date"]))
-    observations = folder / "etth1-observations.parquet"
-    rows.assign(ds=rows[DS].dt.tz_localize("UTC")).to_parquet(observations, index=False)
-    fields = {"source": {"uri": str(observations)}, "calendar": {"frequency": "h"}, "horizon": 48}
-    tonight = _tonight(folder / "ETTh1.yaml", fields, rows[DS].max() + HOUR)
-    return _protocol("ETTh1", folder, tonight, origins=origins, season_length=24)
+    tonight = _of_hours("ETTh1", folder, rows, horizon=48)
+    return _protocol("ETTh1", folder, tonight, origins=origins, every=48, season_length=24)
 
 
 def cut_out(
@@ -123,17 +127,10 @@ def cut_out(
         origins: How many.
         every: Steps from one to the next.
     """
-    observations = folder / "rows.parquet"
-    rows.assign(ds=rows[DS].dt.tz_localize("UTC")).to_parquet(observations, index=False)
-    fields = {
-        "source": {"uri": str(observations)},
-        "calendar": {"frequency": "h"},
-        "horizon": whole.horizon,
-    }
-    tonight = _tonight(folder / "spec.yaml", fields, rows[DS].max() + HOUR)
     name, season_length = f"{whole.name}-cut", whole.season_length
+    tonight = _of_hours(name, folder, rows, horizon=whole.horizon)
     return _protocol(
-        name, folder, tonight, origins=origins, season_length=season_length, every=every
+        name, folder, tonight, origins=origins, every=every, season_length=season_length
     )
 
 
@@ -230,6 +227,15 @@ def _slots(panel: Panel, stamps: pd.Series) -> Ints:
     return slots
 
 
+def _of_hours(name: str, folder: Path, rows: pd.DataFrame, *, horizon: int) -> Tonight:
+    """A spec over hourly rows in long format, the target alone, at their end."""
+    observations = folder / f"{name.lower()}-observations.parquet"
+    rows.assign(ds=rows[DS].dt.tz_localize("UTC")).to_parquet(observations, index=False)
+    source, calendar = {"uri": str(observations)}, {"frequency": "h"}
+    fields = {"source": source, "calendar": calendar, "horizon": horizon}
+    return _tonight(folder / f"{name}.yaml", fields, rows[DS].max() + HOUR)
+
+
 def _tonight(path: Path, fields: dict[str, object], as_of: pd.Timestamp) -> Tonight:
     path.write_text(yaml.safe_dump(fields), encoding="utf-8")
     return rehearse(str(path), as_of.to_pydatetime())
@@ -241,12 +247,11 @@ def _protocol(
     tonight: Tonight,
     *,
     origins: int,
+    every: int,
     season_length: int,
-    every: int | None = None,
 ) -> Protocol:
     panel = read_observations(tonight.spec, tonight.as_of).panel
-    horizon = tonight.spec.horizon
-    slots = evaluation_origins(panel, origins=origins, every=every or horizon, horizon=horizon)
+    slots = evaluation_origins(panel, origins=origins, every=every, horizon=tonight.spec.horizon)
     rows = rows_of(panel)
     shared = folder / f"{name}.parquet"
     rows.to_parquet(shared, index=False)

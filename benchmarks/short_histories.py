@@ -20,6 +20,7 @@ import pandas as pd
 
 from benchmarks import report
 from benchmarks.accuracy import ETTH1
+from benchmarks.command import tell
 from benchmarks.peers import desk
 from benchmarks.protocols import Protocol, cut_out, etth1, rows_of, sample
 from benchmarks.report import Figure, Listing
@@ -74,12 +75,12 @@ def main() -> int:
     if options.etth1.exists():
         whole.append(etth1(desk.KEPT, options.etth1, origins=20))
     else:
-        _tell(f"Expected ETTh1 at {options.etth1}, there is no such file; it is left out.")
+        tell(f"Expected ETTh1 at {options.etth1}, there is no such file; it is left out.")
     days = DAYS[:1] if options.quick else DAYS
     scores: dict[Cut, dict[str, Summary]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for cut, protocol in panels(whole, days, Path(folder)):
-            _tell(cut.name)
+            tell(cut.name)
             scores[cut] = {way: _score(protocol, way) for way in WAYS}
     figures = _figures(scores)
     return report.publish(
@@ -155,10 +156,6 @@ def _listing(scores: dict[Cut, dict[str, Summary]]) -> Listing:
         for cut, of in scores.items()
     ]
     return Listing(f"{NETWORK}, two members, target alone", COLUMNS, rows)
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

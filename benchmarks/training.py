@@ -32,7 +32,7 @@ from benchmarks.peers import desk
 from benchmarks.peers.job import Job, Outcome, cpu_seconds
 from benchmarks.protocols import sample
 from benchmarks.report import Figure
-from data_contracts.spec import DECILES, NO_START, PRETRAINED, parse_spec
+from data_contracts.spec import DECILES, parse_spec
 from models.learning.device import num_gpus
 from models.learning.pretrained import DAYS, PATCH, pretrained_settings
 from models.learning.settings import TrainingSettings
@@ -190,10 +190,10 @@ def _warm_start(size: Size) -> list[Figure]:
     """
     members = 3 if size is FULL else 1
     figures = []
-    for begun_from, name in ((NO_START, "from scratch"), (PRETRAINED, "from pretrained weights")):
-        measure = partial(warm_start, members, begun_from=begun_from)
+    for pretrained, name in ((False, "from scratch"), (True, "from pretrained weights")):
+        measure = partial(warm_start, members, pretrained=pretrained)
         warm, anew, warm_wql, anew_wql = _apart(measure, HIDE_GPU)
-        share = WARM_SHARE if begun_from == NO_START else None
+        share = None if pretrained else WARM_SHARE
         figures += [
             Figure(f"warm start on the sample, of a model {name}", warm, "CPU s", None, anew, name),
             Figure(f"its share of a training {name}", warm / anew, "", share),
@@ -313,17 +313,16 @@ def resident_megabytes(rows: Path, trainings: tuple[int, ...]) -> list[float]:
     return megabytes
 
 
-def warm_start(members: int, *, begun_from: str) -> tuple[float, float, float, float]:
+def warm_start(members: int, *, pretrained: bool) -> tuple[float, float, float, float]:
     """Processor seconds of a warm start and of a training anew, and the WQL of both.
 
     The model that is started from comes first, so that both find their shapes compiled.
 
     Args:
         members: Of the forecaster.
-        begun_from: What the model and the training anew start from, `none` or `pretrained`.
+        pretrained: Whether the model and the training anew start from the weights of the package.
     """
     from models.learning.training import train
-    from tasks.starts import as_it_starts
     from tasks.train import training_settings as of_the_spec
 
     desk.KEPT.mkdir(exist_ok=True)
@@ -331,11 +330,9 @@ def warm_start(members: int, *, begun_from: str) -> tuple[float, float, float, f
     panel, until = protocol.panel, int(protocol.origins[0])
     settings = of_the_spec(protocol.tonight, "multihead_lstm", longest=int(panel.lengths.max()))
     settings = replace(settings, members=members, minutes=600)
-    training = protocol.tonight.spec.training.model_copy(update={"start_from": begun_from})
-    spec = protocol.tonight.spec.model_copy(update={"training": training})
 
     def anew(end: int) -> TrainingSettings:
-        return as_it_starts(spec, settings, panel, train_until=end)
+        return pretrained_settings(settings, panel, train_until=end) if pretrained else settings
 
     start = train(panel, anew(until - WEEK), train_until=until - WEEK)
     seconds, scores = [], []

@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 
+from benchmarks.command import tell
 from benchmarks.gate import coverage, nights, speed, year
 from benchmarks.gate.pool import forecast_pool
 from benchmarks.report import Figure, Listing, publish
@@ -39,25 +40,21 @@ def main() -> int:
     figures: list[Figure] = []
     for name, rows in PARTS.items():
         if options.only in name:
-            figures += rows(options.quick, _tell)
+            figures += rows(options.quick, tell)
     listings = [_power()] if options.picture else []
     return publish("gate", figures, as_json=options.json, listings=listings)
 
 
 def _power() -> Listing:
     """Simulate the power curves, draw them, and show them as a table."""
-    stage = nights.Stage.of(forecast_pool(_tell))
-    found = nights.power(stage, _tell)
+    stage = nights.Stage.of(forecast_pool(tell))
+    found = nights.power(stage, tell)
     nights.draw(found, alpha=stage.rules.alpha)
     columns = ("origins", *(f"{gain:.0%}" for gain in nights.GAINS), "")
     rows: list[tuple[str | float | None, ...]] = [
         (str(origins), *shares, "") for origins, shares in found.items()
     ]
     return Listing("share of nights that promote, by gain of the challenger", columns, rows)
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command import tell
+
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
 BANK, CHUNK = 24, 4096  # chunks of series at hand, and series in each; one is new every round
@@ -41,17 +43,13 @@ def main() -> int:
     from models.learning.device import num_gpus
 
     if not num_gpus():
-        _tell("There is no GPU that JAX can see; the weights of the package stay as they are.")
+        tell("There is no GPU that JAX can see; the weights of the package stay as they are.")
         return 0
     options.out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(options.out, **_pretrain(60 * options.minutes))
     digest = hashlib.sha256(options.out.read_bytes()).hexdigest()
-    _tell(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {digest}")
+    tell(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {digest}")
     return 0
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def _pretrain(seconds: float) -> dict[str, Any]:
@@ -82,7 +80,7 @@ def _pretrain(seconds: float) -> dict[str, Any]:
         bank[rounds % BANK] = fresh(next(keys))
         rounds += 1
         if rounds % 20 == 0:
-            _tell(f"{rounds * ROUND:,} steps, loss {' '.join(f'{loss:.4f}' for loss in losses)}")
+            tell(f"{rounds * ROUND:,} steps, loss {' '.join(f'{loss:.4f}' for loss in losses)}")
     return {
         f"{network}/{scaling}/{path}": value.astype(np.float16)
         for (network, scaling), each in zip(pairs, networks, strict=True)

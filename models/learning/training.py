@@ -140,8 +140,7 @@ def train(
         check_network(name)
     if start:
         if start.settings.pretrained:
-            gentle = as_gentle_as_its_size(settings, panel, train_until=train_until)
-            settings = replace(gentle, dropout=start.settings.dropout)
+            settings = as_gentle_as_its_size(settings, panel, train_until=train_until)
         settings = warm_settings(in_its_sizes(start, settings))
     elif not settings.pretrained:
         settings = replace(settings, freeze=())

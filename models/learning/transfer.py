@@ -48,7 +48,7 @@ def warm_settings(settings: TrainingSettings) -> TrainingSettings:
 
 
 def in_its_sizes(start: NeuralForecaster, settings: TrainingSettings) -> TrainingSettings:
-    """Settings with the sizes of a start that has them from the weights of the package."""
+    """Settings with the sizes and dropout of a start that has them from the package's weights."""
     had = start.settings
     if not had.pretrained:
         return settings
@@ -56,6 +56,7 @@ def in_its_sizes(start: NeuralForecaster, settings: TrainingSettings) -> Trainin
         settings,
         units=had.units,
         num_heads=had.num_heads,
+        dropout=had.dropout,
         scalings=had.scalings,
         contexts=had.contexts,
         pretrained=had.pretrained,
