@@ -19,7 +19,6 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from benchmarks import report
 from benchmarks.command import tell
 from benchmarks.peers import desk
 from benchmarks.peers.job import DEFAULT, RECENT, TUNED, cpu_seconds
-from benchmarks.protocols import Handed, Protocol, etth1, sample
+from benchmarks.protocols import Handed, Protocol, add_panels, asked_panels
 from benchmarks.report import Figure, Listing
 from models.forecasters.forecaster import Forecaster
 from models.forecasters.seasonal_naive import SeasonalNaive
@@ -38,7 +37,6 @@ FAMILIES = ("attention_lstm", "multihead_lstm")
 FUSION = "+".join(FAMILIES)
 FROM_SCRATCH = "from scratch"
 FUSED = 8  # members of the fusion, as many as ten CPU minutes hold on ETTh1
-ETTH1 = Path(__file__).parents[2] / "shared/data/ETTh1.csv"
 
 LIMIT = 45 * 60.0  # CPU seconds of one peer
 BUDGET = 10 * 60.0  # CPU seconds of ours, and of a peer that is tuned
@@ -94,12 +92,11 @@ def main() -> int:
     options = _options()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it minds many short trainings
-    desk.KEPT.mkdir(exist_ok=True)
     if not desk.is_installed():
         tell("There are no peers to compare with; `make peers` installs them into .venv-peers.")
     asked = [] if options.quick or not desk.is_installed() else options.ask
     figures, listings = [], []
-    for protocol in _protocols(options):
+    for protocol in asked_panels(options):
         rows = [*_naive(protocol), *_ours(protocol, quick=options.quick)]
         rows += _peers(protocol, asked, fresh=options.fresh)
         rows += published(protocol)
@@ -116,7 +113,6 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="one short member, kept peers only")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--only", choices=("departures", "ETTh1"), help="one of the panels")
     everyone = ",".join([*NEURAL, *STATISTICAL])
     parser.add_argument(
         "--ask",
@@ -126,8 +122,7 @@ def _options() -> argparse.Namespace:
         help=f"who is asked where no answer is kept, '' for nobody: {everyone}",
     )
     parser.add_argument("--fresh", action="store_true", help="make kept forecasts again")
-    place = Path(os.environ.get("NIGHTCAST_ETTH1", ETTH1))
-    parser.add_argument("--etth1", type=Path, default=place, help="the CSV of ETTh1")
+    add_panels(parser)
     return parser.parse_args()
 
 
@@ -147,20 +142,6 @@ def peer_names(text: str) -> list[str]:
                 f"expected peers among {', '.join([*NEURAL, *STATISTICAL])}, got {name!r}."
             )
     return names
-
-
-def _protocols(options: argparse.Namespace) -> list[Protocol]:
-    protocols = []
-    if options.only != "ETTh1":
-        protocols.append(sample(desk.KEPT, origins=28))
-    if options.only != "departures" and options.etth1.exists():
-        protocols.append(etth1(desk.KEPT, options.etth1, origins=20))
-    elif options.only != "departures":
-        tell(
-            f"Expected ETTh1 at {options.etth1}, there is no such file; get ETTh1.csv of the "
-            "ETDataset and name it by --etth1 or NIGHTCAST_ETTH1. It is left out."
-        )
-    return protocols
 
 
 def _naive(protocol: Protocol) -> list[Row]:

@@ -4,6 +4,8 @@ A protocol is a spec like any other over Parquet that peers can read too; the or
 backtest, and nothing after the first of them is seen in training.
 """
 
+import os
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from benchmarks.peers.desk import digest_of
+from benchmarks.command import tell
+from benchmarks.peers.desk import KEPT, digest_of
 from benchmarks.peers.job import Job
 from data_contracts.vocabulary import CUTOFF, DS, UNIQUE_ID, Y, quantile_columns
 from models.forecasters.forecaster import Forecaster
@@ -22,6 +25,7 @@ from tasks.stores.observations import read_observations
 from tasks.tonight import Tonight, rehearse
 
 ROOT = Path(__file__).parents[1]
+ETTH1 = ROOT.parent / "shared/data/ETTh1.csv"
 SAMPLE = ROOT / "data_contracts/samples/nyc_departures"
 SAMPLE_AS_OF = pd.Timestamp("2013-10-16")  # in the zone of the spec, as `nightcast backtest` has it
 HOUR = pd.Timedelta(hours=1)
@@ -84,6 +88,29 @@ class Protocol:
             variant=variant,
             cpu_seconds=cpu_seconds,
         )
+
+
+def add_panels(parser: ArgumentParser) -> None:
+    """Give a command the options that `asked_panels` reads."""
+    parser.add_argument("--only", choices=("departures", "ETTh1"), help="one of the panels")
+    place = Path(os.environ.get("NIGHTCAST_ETTH1", ETTH1))
+    parser.add_argument("--etth1", type=Path, default=place, help="the CSV of ETTh1")
+
+
+def asked_panels(options: Namespace) -> list[Protocol]:
+    """The sample and ETTh1, or the one that is asked for; says so where ETTh1 is not there."""
+    KEPT.mkdir(exist_ok=True)
+    protocols = []
+    if options.only != "ETTh1":
+        protocols.append(sample(KEPT, origins=28))
+    if options.only != "departures" and options.etth1.exists():
+        protocols.append(etth1(KEPT, options.etth1, origins=20))
+    elif options.only != "departures":
+        tell(
+            f"Expected ETTh1 at {options.etth1}, there is no such file; get ETTh1.csv of the "
+            "ETDataset and name it by --etth1 or NIGHTCAST_ETTH1. It is left out."
+        )
+    return protocols
 
 
 def sample(folder: Path, *, origins: int) -> Protocol:

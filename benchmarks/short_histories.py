@@ -1,10 +1,11 @@
 """What a training is worth where there is little to learn from.
 
-    python -m benchmarks.short_histories [--quick] [--json]
+    python -m benchmarks.short_histories [--quick] [--json] [--only PANEL]
 
 Panels of one series and of four, of 60 to 240 days, are cut out of ETTh1 and the sample by chance.
 One network of two members forecasts the eighteen days behind each: trained from scratch, as its
 pretrained weights are (`weights`), and trained from these as a night does it (`pretrained`).
+Of one source alone other cuts are drawn than of both.
 """
 
 import argparse
@@ -19,10 +20,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import report
-from benchmarks.accuracy import ETTH1
 from benchmarks.command import tell
-from benchmarks.peers import desk
-from benchmarks.protocols import Protocol, cut_out, etth1, rows_of, sample
+from benchmarks.protocols import Protocol, add_panels, asked_panels, cut_out, rows_of
 from benchmarks.report import Figure, Listing
 from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.gate.evaluation import Summary
@@ -66,16 +65,10 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="the shortest panels alone")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    place = Path(os.environ.get("NIGHTCAST_ETTH1", ETTH1))
-    parser.add_argument("--etth1", type=Path, default=place, help="the CSV of ETTh1")
+    add_panels(parser)
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    desk.KEPT.mkdir(exist_ok=True)
-    whole = [sample(desk.KEPT, origins=28)]
-    if options.etth1.exists():
-        whole.append(etth1(desk.KEPT, options.etth1, origins=20))
-    else:
-        tell(f"Expected ETTh1 at {options.etth1}, there is no such file; it is left out.")
+    whole = asked_panels(options)
     days = DAYS[:1] if options.quick else DAYS
     scores: dict[Cut, dict[str, Summary]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -104,9 +104,8 @@ def measure(*, quick: bool) -> list[Figure]:
 
 def tasks(*, quick: bool) -> Iterator[Task]:
     """ETTh1, where it lies here, and the sample, on the origins of `benchmarks.accuracy`."""
-    from benchmarks.accuracy import ETTH1
     from benchmarks.peers.desk import KEPT
-    from benchmarks.protocols import etth1, sample
+    from benchmarks.protocols import ETTH1, etth1, sample
     from tasks.train import training_settings
 
     KEPT.mkdir(exist_ok=True)
