@@ -29,6 +29,7 @@ ETTH1 = ROOT.parent / "shared/data/ETTh1.csv"
 SAMPLE = ROOT / "data_contracts/samples/nyc_departures"
 SAMPLE_AS_OF = pd.Timestamp("2013-10-16")  # in the zone of the spec, as `nightcast backtest` has it
 HOUR = pd.Timedelta(hours=1)
+HOURS_A_DAY = 24
 PEER_CONTEXT = 336  # steps that a peer's network reads; it has no default of its own
 
 
@@ -138,7 +139,7 @@ def etth1(folder: Path, table: Path, *, origins: int) -> Protocol:
         origins: How many, 48 hours apart.
     """
     rows = long_format(pd.read_csv(table, parse_dates=["date"]))
-    tonight = _of_hours("ETTh1", folder, rows, horizon=48)
+    tonight = _of_steps("ETTh1", folder, rows, horizon=48)
     return _protocol("ETTh1", folder, tonight, origins=origins, every=48, season_length=24)
 
 
@@ -155,10 +156,30 @@ def cut_out(
         every: Steps from one to the next.
     """
     name, season_length = f"{whole.name}-cut", whole.season_length
-    tonight = _of_hours(name, folder, rows, horizon=whole.horizon)
+    tonight = _of_steps(name, folder, rows, horizon=whole.horizon)
     return _protocol(
         name, folder, tonight, origins=origins, every=every, season_length=season_length
     )
+
+
+def cut_out_days(
+    whole: Protocol, rows: pd.DataFrame, folder: Path, *, horizon: int, origins: int, every: int
+) -> Protocol:
+    """Means of whole days as a panel of their own, the target alone; its season is a week.
+
+    Args:
+        whole: What they are from.
+        rows: Hourly: `unique_id`, `ds` in UTC without a zone, and `y`.
+        folder: Where they are written.
+        horizon: Days that are forecast.
+        origins: How many.
+        every: Days from one to the next.
+    """
+    by_day = rows.groupby([UNIQUE_ID, rows[DS].dt.floor("D")])[Y].agg(["mean", "size"])
+    days = by_day.loc[by_day["size"] == HOURS_A_DAY, "mean"].rename(Y).reset_index()
+    name = f"{whole.name}-days"
+    tonight = _of_steps(name, folder, days, horizon=horizon, step=HOURS_A_DAY * HOUR)
+    return _protocol(name, folder, tonight, origins=origins, every=every, season_length=7)
 
 
 def long_format(table: pd.DataFrame) -> pd.DataFrame:
@@ -254,13 +275,15 @@ def _slots(panel: Panel, stamps: pd.Series) -> Ints:
     return slots
 
 
-def _of_hours(name: str, folder: Path, rows: pd.DataFrame, *, horizon: int) -> Tonight:
-    """A spec over hourly rows in long format, the target alone, at their end."""
+def _of_steps(
+    name: str, folder: Path, rows: pd.DataFrame, *, horizon: int, step: pd.Timedelta = HOUR
+) -> Tonight:
+    """A spec over rows of hours or of days in long format, the target alone, at their end."""
     observations = folder / f"{name.lower()}-observations.parquet"
     rows.assign(ds=rows[DS].dt.tz_localize("UTC")).to_parquet(observations, index=False)
-    source, calendar = {"uri": str(observations)}, {"frequency": "h"}
+    source, calendar = {"uri": str(observations)}, {"frequency": "h" if step == HOUR else "D"}
     fields = {"source": source, "calendar": calendar, "horizon": horizon}
-    return _tonight(folder / f"{name}.yaml", fields, rows[DS].max() + HOUR)
+    return _tonight(folder / f"{name}.yaml", fields, rows[DS].max() + step)
 
 
 def _tonight(path: Path, fields: dict[str, object], as_of: pd.Timestamp) -> Tonight:

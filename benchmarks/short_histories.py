@@ -2,8 +2,9 @@
 
     python -m benchmarks.short_histories [--quick] [--json] [--only PANEL]
 
-Panels of one series and of four, of 60 to 240 days, are cut out of ETTh1 and the sample by chance.
-One network of two members forecasts the eighteen days behind each: trained from scratch, as its
+Panels of one series and of four, of 60 to 240 days, are cut out of ETTh1 and the sample by chance,
+by the hour and by the day. One network of two members forecasts the eighteen days behind those of
+hours, and fourteen days from ten origins behind those of days: trained from scratch, as its
 pretrained weights are (`weights`), and trained from these as a night does it (`pretrained`).
 Of one source alone other cuts are drawn than of both.
 """
@@ -21,19 +22,46 @@ import pandas as pd
 
 from benchmarks import report
 from benchmarks.command import tell
-from benchmarks.protocols import Protocol, add_panels, asked_panels, cut_out, rows_of
+from benchmarks.protocols import (
+    Protocol,
+    add_panels,
+    asked_panels,
+    cut_out,
+    cut_out_days,
+    rows_of,
+)
 from benchmarks.report import Figure, Listing
 from data_contracts.vocabulary import DS, UNIQUE_ID
 from models.gate.evaluation import Summary
 from models.learning.settings import TrainingSettings
 
 NETWORK = "attention_lstm"
-DAYS = (60, 120, 240)  # of history before the first origin
 SERIES = (1, 4)
-ORIGINS = 18  # a day apart
 SCRATCH, AS_THEY_ARE, PRETRAINED = "scratch", "weights", "pretrained"
 WAYS = (SCRATCH, AS_THEY_ARE, PRETRAINED)
 COLUMNS = ("panel", *(f"{score} {way}" for way in WAYS for score in ("MASE", "WQL")), "note")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Panels of steps of one length.
+
+    Attributes:
+        steps: What their steps are.
+        lengths: Days of history before the first origin.
+        origins, every: How many, and days from one to the next.
+        horizon: Days that are forecast; None takes that of what they are cut out of.
+    """
+
+    steps: str
+    lengths: tuple[int, ...]
+    origins: int
+    every: int
+    horizon: int | None = None
+
+
+HOURS = Scale("hours", (60, 120, 240), origins=18, every=1)
+DAYS = Scale("days", (90, 180), origins=10, every=2, horizon=14)
 
 
 @dataclass(frozen=True)
@@ -42,18 +70,20 @@ class Cut:
 
     Attributes:
         source: Name of the panel that it is cut out of.
+        steps: What its steps are.
         series: How many.
         days: Of history before the first origin.
     """
 
     source: str
+    steps: str
     series: int
     days: int
 
     @property
     def name(self) -> str:
         """In the table."""
-        return f"{self.source} {self.series} × {self.days} d"
+        return f"{self.source} by {self.steps[:-1]}, {self.series} × {self.days} d"
 
 
 def main() -> int:
@@ -69,21 +99,23 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     whole = asked_panels(options)
-    days = DAYS[:1] if options.quick else DAYS
     scores: dict[Cut, dict[str, Summary]] = {}
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
-        for cut, protocol in panels(whole, days, Path(folder)):
-            tell(cut.name)
-            scores[cut] = {way: _score(protocol, way) for way in WAYS}
-    figures = _figures(scores)
+        for scale in (HOURS, DAYS):
+            used = replace(scale, lengths=scale.lengths[:1]) if options.quick else scale
+            found = {}
+            for cut, protocol in panels(whole, used, Path(folder)):
+                tell(cut.name)
+                found[cut] = {way: _score(protocol, way) for way in WAYS}
+            figures += _figures(scale.steps, found)
+            scores |= found
     return report.publish(
         "short histories", figures, as_json=options.json, listings=[_listing(scores)]
     )
 
 
-def panels(
-    whole: list[Protocol], days: tuple[int, ...], folder: Path
-) -> Iterator[tuple[Cut, Protocol]]:
+def panels(whole: list[Protocol], scale: Scale, folder: Path) -> Iterator[tuple[Cut, Protocol]]:
     """Cut series and days by chance out of what lies before the first origin of whole panels."""
     rng = np.random.default_rng(5)
     for protocol in whole:
@@ -91,17 +123,30 @@ def panels(
         behind = protocol.panel.grid.timestamp(int(protocol.origins[0])).tz_localize(None)
         rows = rows[rows[DS] <= behind]
         names = rows[UNIQUE_ID].unique()
-        tail = pd.Timedelta(days=ORIGINS - 1) + pd.Timedelta(hours=protocol.horizon)
-        for length in days:
+        ahead = pd.Timedelta(hours=protocol.horizon)
+        if scale.horizon:
+            ahead = pd.Timedelta(days=scale.horizon)
+        tail = pd.Timedelta(days=scale.every * (scale.origins - 1)) + ahead
+        for length in scale.lengths:
             for count in SERIES:
                 chosen = rng.choice(names, count, replace=False)
                 ours = rows[rows[UNIQUE_ID].isin(chosen)]
                 first = ours[DS].max() - tail - pd.Timedelta(days=length)
-                cut = Cut(protocol.name, count, length)
-                yield (
-                    cut,
-                    cut_out(protocol, ours[ours[DS] > first], folder, origins=ORIGINS, every=24),
-                )
+                cut = Cut(protocol.name, scale.steps, count, length)
+                yield cut, _cut_out(protocol, ours[ours[DS] > first], scale, folder)
+
+
+def _cut_out(whole: Protocol, rows: pd.DataFrame, scale: Scale, folder: Path) -> Protocol:
+    if scale.horizon is None:
+        return cut_out(whole, rows, folder, origins=scale.origins, every=24 * scale.every)
+    return cut_out_days(
+        whole,
+        rows,
+        folder,
+        horizon=scale.horizon,
+        origins=scale.origins,
+        every=scale.every,
+    )
 
 
 def _score(protocol: Protocol, way: str) -> Summary:
@@ -121,7 +166,7 @@ def _score(protocol: Protocol, way: str) -> Summary:
     return protocol.score(train(panel, settings, train_until=until))
 
 
-def _figures(scores: dict[Cut, dict[str, Summary]]) -> list[Figure]:
+def _figures(steps: str, scores: dict[Cut, dict[str, Summary]]) -> list[Figure]:
     """Geometric means over the panels of the scores of one way per those of another."""
     figures = []
     for way, other in ((AS_THEY_ARE, SCRATCH), (PRETRAINED, SCRATCH), (PRETRAINED, AS_THEY_ARE)):
@@ -129,14 +174,15 @@ def _figures(scores: dict[Cut, dict[str, Summary]]) -> list[Figure]:
             ratios = [getattr(of[way], score) / getattr(of[other], score) for of in scores.values()]
             figures.append(
                 Figure(
-                    f"{score.upper()} of {way} per {other}, mean of {len(ratios)} panels",
+                    f"{score.upper()} of {way} per {other}, {len(ratios)} panels of {steps}",
                     float(np.exp(np.mean(np.log(ratios)))),
                     target=1.0 if way == PRETRAINED else None,
                 )
             )
     figures += [
         Figure(
-            f"coverage of 80 %, {way}", float(np.mean([of[way].coverage for of in scores.values()]))
+            f"coverage of 80 %, {way}, {steps}",
+            float(np.mean([of[way].coverage for of in scores.values()])),
         )
         for way in WAYS
     ]

@@ -8,7 +8,7 @@ from data_contracts.errors import SpecError, StorageError
 from data_contracts.spec import NO_START, PRETRAINED, Spec
 from data_contracts.vocabulary import CHAMPION
 from models.forecasters.neural import NeuralForecaster
-from models.learning.pretrained import HOURLY, pretrained_settings, why_not_pretrained
+from models.learning.pretrained import pretrained_settings, weights_for, why_not_pretrained
 from models.learning.settings import TrainingSettings
 from models.learning.transfer import why_not
 from models.panel import Panel
@@ -110,10 +110,13 @@ def _without_a_model(
         why: Why it starts from no model, as the end of a sentence, where one was asked for.
     """
     network = settings.network
+    weights = weights_for(panel.grid)
     misfit = why_not_pretrained(settings, panel, train_until=train_until)
-    if not misfit:
-        return Start(f"{network} starts from {HOURLY}{why}.", version=HOURLY, pretrained=True)
-    why = why or f" and not from {HOURLY}, because {misfit}"
+    if weights and not misfit:
+        name = weights.name
+        return Start(f"{network} starts from {name}{why}.", version=name, pretrained=True)
+    instead = weights.name if weights else "weights of the package"
+    why = why or f" and not from {instead}, because {misfit}"
     frozen = "; nothing is frozen" if tonight.spec.training.freeze else ""
     return Start(f"{network} starts from scratch{why}{frozen}.")
 

@@ -1,10 +1,11 @@
 """Make the weights that come with the package, from series that are drawn by chance.
 
-    python -m benchmarks.pretraining [--minutes MINUTES] [--out FILE]
+    python -m benchmarks.pretraining {hours,days} [--minutes MINUTES] [--out FILE]
 
-Needs JAX and a GPU, and does nothing without. `hourly-2` was made by this recipe on an H200, in
-seven and a half minutes: about 44,900 steps of 1,024 windows for each of its two networks. How
-many steps the minutes hold is the machine's, so no two runs make the same file.
+Needs JAX, and for hours a GPU, without which it does nothing. `hourly-2` was made on an H200 in
+seven and a half minutes, in about 44,900 steps of 1,024 windows for each of its two networks, and
+`daily-1` on two cores. How many steps the minutes hold is the machine's, so no two runs make the
+same file.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,28 @@ from benchmarks.command import tell
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
-BANK, CHUNK = 24, 4096  # chunks of series at hand, and series in each; one is new every round
-ROUND = 20  # steps of every network
-BATCH = 1024
 RATE = 2e-3  # learning rate at its highest
 DECAY = 1e-3
 SEED = 2026
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How steps and new series take turns.
+
+    Attributes:
+        bank, chunk: Chunks of series at hand, and series in each; one is new every round.
+        round: Steps of every network.
+        batch: Windows of a step.
+    """
+
+    bank: int
+    chunk: int
+    round: int
+    batch: int
+
+
+PACES = {"hours": Pace(24, 4096, 20, 1024), "days": Pace(16, 2048, 100, 512)}
 
 
 def main() -> int:
@@ -37,50 +55,62 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--minutes", type=float, default=5.0, help="on the GPU, without compiling")
-    parser.add_argument("--out", type=Path, default=Path(".benchmarks/hourly.npz"))
+    parser.add_argument("steps", choices=tuple(PACES), help="of the series")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training, without compiling")
+    parser.add_argument("--out", type=Path, default=Path(".benchmarks/weights.npz"))
     options = parser.parse_args()
     from models.learning.device import num_gpus
 
-    if not num_gpus():
+    if options.steps == "hours" and not num_gpus():
         tell("There is no GPU that JAX can see; the weights of the package stay as they are.")
         return 0
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(options.out, **_pretrain(60 * options.minutes))
+    weights = _pretrain(options.steps, 60 * options.minutes)
+    np.savez_compressed(options.out, **weights)
     digest = hashlib.sha256(options.out.read_bytes()).hexdigest()
     tell(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {digest}")
     return 0
 
 
-def _pretrain(seconds: float) -> dict[str, Any]:
+def _source(steps: str) -> Any:
+    from benchmarks.pretraining import days, hours
+    from benchmarks.pretraining.network import Source
+    from models.learning.pretrained import DAYS, HOURS
+
+    kind, module = {"hours": (HOURS, hours), "days": (DAYS, days)}[steps]
+    return Source(kind, module.draw, module.calendar())
+
+
+def _pretrain(steps: str, seconds: float) -> dict[str, Any]:
     """Train every network for an equal number of steps; its weights, as the package keeps them."""
     import jax
 
     from benchmarks.pretraining.network import Pretraining
-    from benchmarks.pretraining.series import draw
     from models.learning.learning_rate import learning_rate_share
     from models.learning.pretrained import NETWORKS, SCALINGS
 
-    fresh = jax.jit(lambda key: draw(key, CHUNK))
+    source, pace = _source(steps), PACES[steps]
+    fresh = jax.jit(lambda key: source.draw(key, pace.chunk))
     keys = iter(jax.random.split(jax.random.PRNGKey(SEED), 1_000_000))
-    bank = [fresh(next(keys)) for _ in range(BANK)]
+    bank = [fresh(next(keys)) for _ in range(pace.bank)]
     pairs = [(network, scaling) for network in NETWORKS for scaling in SCALINGS]
     networks = [
-        Pretraining(*pair, seed=7 + 1000 * number, batch=BATCH, decay=DECAY)
+        Pretraining(*pair, source, seed=7 + 1000 * number, batch=pace.batch, decay=DECAY)
         for number, pair in enumerate(pairs)
     ]
-    first = next(keys), _joined(bank), np.zeros(ROUND, np.float32)
+    first = next(keys), _joined(bank), np.zeros(pace.round, np.float32)
     with ThreadPoolExecutor() as pool:  # compiles, which takes a minute each
         list(pool.map(lambda each: each.learn(*first), networks))
     begun, rounds = time.monotonic(), 0
     while (share := (time.monotonic() - begun) / seconds) < 1:
-        rates = np.full(ROUND, RATE * learning_rate_share(share), np.float32)
+        rates = np.full(pace.round, RATE * learning_rate_share(share), np.float32)
         series = _joined(bank)
         losses = [float(each.learn(next(keys), series, rates)) for each in networks]
-        bank[rounds % BANK] = fresh(next(keys))
+        bank[rounds % pace.bank] = fresh(next(keys))
         rounds += 1
-        if rounds % 20 == 0:
-            tell(f"{rounds * ROUND:,} steps, loss {' '.join(f'{loss:.4f}' for loss in losses)}")
+        if rounds * pace.round % 400 == 0:
+            shown = " ".join(f"{loss:.4f}" for loss in losses)
+            tell(f"{rounds * pace.round:,} steps, {share:.0%} of the time, loss {shown}")
     return {
         f"{network}/{scaling}/{path}": value.astype(np.float16)
         for (network, scaling), each in zip(pairs, networks, strict=True)

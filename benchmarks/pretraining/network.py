@@ -1,28 +1,37 @@
 """A network of the product that learns on the accelerator, many steps per call."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.pretraining.series import STEPS, WEEK, Array, calendar
+from benchmarks.pretraining.draws import Array
 from data_contracts.spec import DECILES
 from models.learning.pinball import PinballLoss
-from models.learning.pretrained import (
-    DAYS,
-    HORIZON,
-    NUM_HEADS,
-    PATCH,
-    SEASONS,
-    UNITS,
-    WAVES,
-)
+from models.learning.pretrained import Weights
 from models.learning.settings import NetworkSettings
 from models.networks import build_network
 
-CONTEXT = PATCH * DAYS
 FIRST, SECOND = 0.9, 0.999  # how long AdamW remembers gradients and their squares
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where the series of one kind of weights come from.
+
+    Attributes:
+        kind: The weights.
+        draw: Draws series with a key, so many: values, the place of each first step in the week,
+            and how much each series usually changes.
+        calendar: Features of each step of a week.
+    """
+
+    kind: Weights
+    draw: Callable[[Array, int], tuple[Array, Array, Array]]
+    calendar: Array
 
 
 class Pretraining:
@@ -30,26 +39,30 @@ class Pretraining:
 
     Args:
         network, scaling: As in the product.
+        source: What it learns from.
         seed: Where its weights start.
         batch: Windows per step.
         decay: Of the weights.
     """
 
-    def __init__(self, network: str, scaling: str, *, seed: int, batch: int, decay: float) -> None:
+    def __init__(
+        self, network: str, scaling: str, source: Source, *, seed: int, batch: int, decay: float
+    ) -> None:
+        kind = source.kind
         sizes = NetworkSettings(
-            context_length=CONTEXT,
-            horizon=HORIZON,
+            context_length=kind.context_length,
+            horizon=kind.horizon,
             quantile_levels=DECILES,
-            season_lengths=SEASONS,
-            known_means=(0.0,) * WAVES,
-            known_scales=(1.0,) * WAVES,
-            units=UNITS,
-            num_heads=NUM_HEADS,
+            season_lengths=kind.season_lengths,
+            known_means=(0.0,) * kind.num_waves,
+            known_scales=(1.0,) * kind.num_waves,
+            units=kind.units,
+            num_heads=kind.num_heads,
             dropout=0.0,  # no window comes twice
             scaling=scaling,
         )
         self._model: Any = build_network(network, sizes, seed)
-        self._batch, self._decay = batch, decay
+        self._source, self._batch, self._decay = source, batch, decay
         learned = [jnp.asarray(each.value) for each in self._model.trainable_variables]
         others = [jnp.asarray(each.value) for each in self._model.non_trainable_variables]
         nothing = [jnp.zeros_like(each) for each in learned]
@@ -69,7 +82,7 @@ class Pretraining:
     def _learn(self, state: Any, key: Array, series: Any, rates: Array) -> tuple[Any, Array]:
         def step(state: Any, drawn: tuple[Array, Array]) -> tuple[Any, Array]:
             learned, means, squares, count, others = state
-            inputs, target, weights = windows(drawn[0], series, self._batch)
+            inputs, target, weights = windows(drawn[0], series, self._source, self._batch)
             loss = jax.value_and_grad(self._loss, has_aux=True)
             (value, others), gradients = loss(learned, others, inputs, target, weights)
             moved = [
@@ -101,38 +114,43 @@ class Pretraining:
         return value, mean, square
 
 
-def windows(key: Array, series: Any, size: int) -> tuple[dict[str, Array], Array, Array]:
+def windows(
+    key: Array, series: Any, source: Source, size: int
+) -> tuple[dict[str, Array], Array, Array]:
     """Windows as a network reads them, with gaps, and many with a shorter history.
 
     Args:
         key: What they are drawn with.
-        series: As from `draw`.
+        series: As drawn from the source.
+        source: Says how long they are.
         size: How many.
 
     Returns:
-        Inputs; what came, shape `(size, HORIZON)`; how much each window counts `(size,)`.
+        Inputs; what came, shape `(size, H)`; how much each window counts `(size,)`.
     """
     values, first, change = series
+    length, horizon = source.kind.context_length, source.kind.horizon
     keys = iter(jax.random.split(key, 10))
-    steps = jnp.arange(CONTEXT)
+    steps = jnp.arange(length)
 
     def uniform(high: float, width: int = 1) -> Array:
         return jax.random.uniform(next(keys), (size, width), maxval=high)
 
     which = jax.random.randint(next(keys), (size,), 0, len(values))
-    begin = jax.random.randint(next(keys), (size,), 0, STEPS - CONTEXT - HORIZON + 1)
-    slots = begin[:, None] + jnp.arange(CONTEXT + HORIZON)
+    begin = jax.random.randint(next(keys), (size,), 0, values.shape[1] - length - horizon + 1)
+    slots = begin[:, None] + jnp.arange(length + horizon)
     drawn = values[which[:, None], slots]
-    holes = (uniform(1.0, CONTEXT) < uniform(0.3)) & (uniform(1.0) < 0.08)
-    gap, length = uniform(CONTEXT), 1 + uniform(199.0)
-    block = (steps > gap) & (steps < gap + length) & (uniform(1.0) < 0.08)
-    kind, short = uniform(1.0), jnp.floor(uniform(CONTEXT - PATCH))
-    shares, lengths = (0.2, 0.35, 0.5), (CONTEXT / 2, 3 * CONTEXT / 4, short)
+    holes = (uniform(1.0, length) < uniform(0.3)) & (uniform(1.0) < 0.08)
+    gap, lost = uniform(length), 1 + uniform(length / 7)
+    block = (steps > gap) & (steps < gap + lost) & (uniform(1.0) < 0.08)
+    kind, short = uniform(1.0), jnp.floor(uniform(length - source.kind.patch_length))
+    shares, lengths = (0.2, 0.35, 0.5), (length / 2, 3 * length / 4, short)
     missing = jnp.select([kind < share for share in shares], lengths, 0)
     observed = ~holes & ~block & (steps >= missing)
+    week = len(source.calendar)
     inputs = {
-        "context": jnp.where(observed, drawn[:, :CONTEXT], 0),
+        "context": jnp.where(observed, drawn[:, :length], 0),
         "observed": observed,
-        "known": calendar()[(first[which][:, None] + slots) % WEEK],
+        "known": source.calendar[(first[which][:, None] + slots) % week],
     }
-    return inputs, drawn[:, CONTEXT:], 1 / change[which]
+    return inputs, drawn[:, length:], 1 / change[which]

@@ -1,14 +1,14 @@
 """Weights that come with the package: networks that have learned from synthetic series alone.
 
-`python -m benchmarks.pretraining` made them once, on a GPU, from hourly series that it drew by
-chance: days and weeks of many shapes over levels that drift, jump and return. What they know is how
-such series go on, and nothing about any real one.
+`python -m benchmarks.pretraining` made them once from series that it drew by chance, those of hours
+on a GPU: days, weeks and years of many shapes over levels that drift, jump and return. What they
+know is how such series go on, and nothing about any real one.
 """
 
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,26 +16,94 @@ from typing import Any, Final
 import numpy as np
 
 from data_contracts.errors import NightcastError
+from data_contracts.frequency import Grid
 from data_contracts.spec import DECILES
 from models.calendar_features import HARMONICS, cycles_shown
 from models.learning.sampling import split_origins
 from models.learning.settings import NetworkSettings, TrainingSettings
 from models.panel import Floats, Ints, Panel
 
-HOURLY: Final = "hourly-2"  # another file has another name
-CHECKSUM: Final = "1699b7d32dc16c8c09c141f9379e1937048c0628f9fe41a5b8e68f8f6764ef0b"
 NETWORKS: Final = ("attention_lstm", "multihead_lstm")
 SCALINGS: Final = ("last_season",)
-UNITS, NUM_HEADS = 128, 8
-SEASONS, PATCH, DAYS, HORIZON = (24, 168), 24, 56, 48  # in steps, and patches of context
-CYCLES = ("day", "week")
-WAVES = sum(2 * HARMONICS[cycle] for cycle in CYCLES)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights for series of one kind, in a file of the package.
+
+    Attributes:
+        name: Of the file; another file has another name.
+        checksum: SHA-256 of it.
+        steps: What its steps are called.
+        steps_per_day: Of its grid.
+        season_lengths: That it knows, in steps; the first is a patch.
+        num_patches: Of the longest context.
+        horizon: Steps that it forecasts at most.
+        cycles: Of the calendar, which it has to be shown.
+        units, num_heads: Sizes of its networks.
+        contexts: Of its members, as multiples of the context of a training from scratch.
+    """
+
+    name: str
+    checksum: str
+    steps: str
+    steps_per_day: int
+    season_lengths: tuple[int, ...]
+    num_patches: int
+    horizon: int
+    cycles: tuple[str, ...]
+    units: int
+    num_heads: int
+    contexts: tuple[float, ...]
+
+    @property
+    def patch_length(self) -> int:
+        """Steps per token."""
+        return self.season_lengths[0]
+
+    @property
+    def context_length(self) -> int:
+        """Steps of the longest context."""
+        return self.patch_length * self.num_patches
+
+    @property
+    def num_waves(self) -> int:
+        """Calendar features, which come before all covariates known ahead."""
+        return sum(2 * HARMONICS[cycle] for cycle in self.cycles)
+
+
+HOURS: Final = Weights(
+    name="hourly-2",
+    checksum="1699b7d32dc16c8c09c141f9379e1937048c0628f9fe41a5b8e68f8f6764ef0b",
+    steps="hours",
+    steps_per_day=24,
+    season_lengths=(24, 168),
+    num_patches=56,
+    horizon=48,
+    cycles=("day", "week"),
+    units=128,
+    num_heads=8,
+    contexts=(4.0, 2.0),
+)
+DAYS: Final = Weights(
+    name="daily-1",
+    checksum="2b7f2dcd2e8b34263f31f84616b44cb80845e193bfb212a72458496698733b65",
+    steps="days",
+    steps_per_day=1,
+    season_lengths=(7,),
+    num_patches=24,
+    horizon=28,
+    cycles=("week",),
+    units=64,
+    num_heads=4,
+    contexts=(3.0, 1.5),
+)
+KINDS: Final = (HOURS, DAYS)
 # Chosen on earlier cuts of ETTh1 and of the sample, among 1/6, 1/3 and 2/3 of the rate and 2 to 8
 # epochs: a few epochs more suit the one, a few less the other.
 EPOCHS_SHARE: Final = 0.2  # of the epochs of a training from scratch
 RATE_SHARE: Final = 1 / 3  # of its highest learning rate
 TOLERANCE: Final = 0.02  # the held-out windows tell so few epochs apart only by chance
-CONTEXTS: Final = (4.0, 2.0)  # multiples of the context of a training from scratch
 # A short history is soon known by heart: on sixteen panels of one to four series and 60 to 240 days
 # four epochs as they suit ETTh1 made WQL 5 % worse than that of the weights as they are, and on
 # sixteen others this training made it 3 % better (docs/benchmarks.md, short histories).
@@ -43,6 +111,16 @@ ENOUGH_WINDOWS: Final = 98_304  # of a panel; ETTh1 and the sample have more
 WINDOWS_SHARE: Final = 1 / 8  # of a panel, in one epoch; neighbours share most of their targets
 
 Kept = Mapping[str, Floats]
+
+
+def weights_for(grid: Grid) -> Weights | None:
+    """The weights for steps of this length, None where there are none.
+
+    >>> [(kind := weights_for(Grid(name))) and kind.steps for name in ("h", "D", "B", "30min")]
+    ['hours', 'days', None, None]
+    """
+    fitting = (kind for kind in KINDS if grid.steps_in(days=28) == 28 * kind.steps_per_day)
+    return next(fitting, None)
 
 
 def pretrained_settings(
@@ -57,18 +135,22 @@ def pretrained_settings(
 
     Raises:
         RefusedError: If no series has a window that ends by `train_until`.
+        ValueError: If there are no weights for such steps.
     """
-    most = PATCH * DAYS / settings.context_length
+    weights = weights_for(panel.grid)
+    if weights is None:
+        raise ValueError("Expected steps that there are weights for; ask why_not_pretrained first.")
+    most = weights.context_length / settings.context_length
     gentle = as_gentle_as_its_size(settings, panel, train_until=train_until)
     return replace(
         gentle,
-        pretrained=HOURLY,
-        units=UNITS,
-        num_heads=NUM_HEADS,
+        pretrained=weights.name,
+        units=weights.units,
+        num_heads=weights.num_heads,
         dropout=0.0,
         tolerance=TOLERANCE,
         scalings=SCALINGS,
-        contexts=tuple(min(share, most) for share in CONTEXTS),
+        contexts=tuple(min(share, most) for share in weights.contexts),
         max_epochs=max(1, round(EPOCHS_SHARE * settings.max_epochs)),
         learning_rate=RATE_SHARE * gentle.learning_rate,
     )
@@ -105,15 +187,20 @@ def why_not_pretrained(settings: TrainingSettings, panel: Panel, *, train_until:
         panel: What is trained on.
         train_until: Slot of the last step that training may see.
     """
-    return _unknown(settings) or _too_much(settings, panel, train_until)
+    weights = weights_for(panel.grid)
+    if weights is None:
+        return f"there are weights for {' and '.join(kind.steps for kind in KINDS)} alone"
+    return _unknown(weights, settings) or _too_much(weights, settings, panel, train_until)
 
 
-def _unknown(settings: TrainingSettings) -> str:
+def _unknown(weights: Weights, settings: TrainingSettings) -> str:
     for network in settings.networks:
         if network not in NETWORKS:
             return f"it has no weights for {network}"
-    if settings.season_lengths != SEASONS or settings.patch_length != PATCH:
-        return "it knows seasons of 24 and 168 steps alone, in patches of 24"
+    patch, seasons = weights.patch_length, weights.season_lengths
+    if settings.season_lengths != seasons or settings.patch_length != patch:
+        known = f"seasons of {' and '.join(map(str, seasons))} steps"
+        return f"it knows {known} alone, in patches of {patch}"
     if settings.decomposition or settings.holt:
         return "it reads no components, levels or trends"
     if settings.quantile_levels != DECILES:
@@ -121,22 +208,21 @@ def _unknown(settings: TrainingSettings) -> str:
     return ""
 
 
-def _too_much(settings: TrainingSettings, panel: Panel, train_until: int) -> str:
-    longest = int(panel.lengths_until(train_until).max(initial=0))
-    if settings.horizon > HORIZON:
-        return f"it forecasts {HORIZON} steps at most, and the horizon is {settings.horizon}"
-    if settings.context_length > PATCH * DAYS:
+def _too_much(weights: Weights, settings: TrainingSettings, panel: Panel, train_until: int) -> str:
+    longest, most = int(panel.lengths_until(train_until).max(initial=0)), weights.context_length
+    if settings.horizon > weights.horizon:
         return (
-            f"it reads {PATCH * DAYS} steps at most, and the context is {settings.context_length}"
+            f"it forecasts {weights.horizon} steps at most, and the horizon is {settings.horizon}"
         )
-    if panel.grid.steps_in(days=1) != PATCH:
-        return "it knows hours alone"
-    if cycles_shown(panel.grid, longest)[: len(CYCLES)] != CYCLES:
-        return "it knows days and weeks, and the history does not show both twice"
+    if settings.context_length > most:
+        return f"it reads {most} steps at most, and the context is {settings.context_length}"
+    if cycles_shown(panel.grid, longest)[: len(weights.cycles)] != weights.cycles:
+        cycles = " and a ".join(weights.cycles)
+        return f"it knows the cycle of a {cycles}, which the history does not show twice"
     return ""
 
 
-def take_over(network: Any, name: str, sizes: NetworkSettings) -> None:
+def take_over(network: Any, name: str, sizes: NetworkSettings, weights: str) -> None:
     """Put the weights of a network that comes with the package into one of the product.
 
     That may read covariates, fewer days or forecast fewer steps: what the kept weights do not know
@@ -146,64 +232,69 @@ def take_over(network: Any, name: str, sizes: NetworkSettings) -> None:
         network: As `build_network` makes it.
         name: Of the network.
         sizes: What it was built with.
+        weights: Name of their file.
 
     Raises:
         NightcastError: If the file is not what this version of the package came with.
     """
-    kept = _of(name, sizes.scaling)
+    kind = next(kind for kind in KINDS if kind.name == weights)
+    kept = _of(kind, name, sizes.scaling)
     for variable in network.trainable_variables:
         if variable.path in kept:
+            known = _within(kept[variable.path], variable.path, sizes)
             fresh = np.array(variable.value)
-            variable.assign(_fitted(variable.path, kept[variable.path], fresh, sizes))
+            if known.shape != fresh.shape:
+                places = _places(variable.path, len(known), sizes, kind.num_waves)
+                fresh = np.zeros_like(fresh)
+                fresh[places] = known
+                known = fresh
+            variable.assign(known)
 
 
-def _fitted(path: str, kept: Floats, fresh: Floats, sizes: NetworkSettings) -> Floats:
-    """Kept weights in the shape of those of a network."""
-    days, ahead = sizes.num_tokens, sizes.num_future_patches
+def _within(kept: Floats, path: str, sizes: NetworkSettings) -> Floats:
+    """Of kept weights those of the patches that a network reads and forecasts."""
+    past, ahead = sizes.num_tokens, sizes.num_future_patches
     if path == "head_days/kernel":
-        return kept[-days:, :ahead]
+        return kept[-past:, :ahead]
     if path == "head_last_day/kernel":
-        return kept[:, : ahead * PATCH]
+        return kept[:, : ahead * sizes.patch_length]
     if path.endswith("position_bias"):
-        return kept[:, :ahead, -days:]
-    if kept.shape == fresh.shape:
-        return kept
-    wide = np.zeros_like(fresh)
-    wide[_places(path, len(kept), sizes)] = kept
-    return wide
+        return kept[:, :ahead, -past:]
+    return kept
 
 
-def _places(path: str, rows: int, sizes: NetworkSettings) -> Ints:
+def _places(path: str, rows: int, sizes: NetworkSettings, num_waves: int) -> Ints:
     """Where the rows of a kept kernel lie in one that reads covariates too, shape `(rows,)`.
 
     The order is that of `models.encoding`: calendar waves come before covariates known ahead.
     """
     from models.encoding import STEP_WIDTH
 
-    more = len(sizes.known_means) - WAVES
+    more = len(sizes.known_means) - num_waves
     places = np.arange(rows)
     if path == "encoder_tokens/kernel":  # patches, past, first steps, means
-        places[-2 * WAVES :] += len(sizes.past_means)
-        places[-WAVES:] += more
+        places[-2 * num_waves :] += len(sizes.past_means)
+        places[-num_waves:] += more
     elif path == "encoder_queries/kernel":  # state, first steps, means, static
-        places[-1 - WAVES :] += more
+        places[-1 - num_waves :] += more
     elif path == "head_hidden/kernel":  # mixtures, future, what the state says
         places[-STEP_WIDTH:] += more
     return places
 
 
-def _of(name: str, scaling: str) -> Kept:
-    begin = f"{name}/{scaling}/"
-    return {key.removeprefix(begin): kept for key, kept in _all().items() if key.startswith(begin)}
+def _of(kind: Weights, network: str, scaling: str) -> Kept:
+    begin = f"{network}/{scaling}/"
+    kept = _read(kind.name, kind.checksum)
+    return {key.removeprefix(begin): each for key, each in kept.items() if key.startswith(begin)}
 
 
 @cache
-def _all() -> Kept:
-    path = Path(__file__).parent / "weights" / f"{HOURLY}.npz"
+def _read(name: str, checksum: str) -> Kept:
+    path = Path(__file__).parent / "weights" / f"{name}.npz"
     content = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(content).hexdigest() != CHECKSUM:
+    if hashlib.sha256(content).hexdigest() != checksum:
         raise NightcastError(
-            f"training.start_from: the weights {HOURLY} are missing or not those that this version "
+            f"training.start_from: the weights {name} are missing or not those that this version "
             "came with; install Nightcast anew, or write none."
         )
     with np.load(io.BytesIO(content)) as arrays:

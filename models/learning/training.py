@@ -263,7 +263,7 @@ class _Run:
         if self._start is not None:
             network.set_weights(self._start.networks[number].get_weights())
         elif settings.pretrained:
-            take_over(network, member.network, sizes)
+            take_over(network, member.network, sizes, settings.pretrained)
         bench = workbench(member.network, sizes, self._device, frozen=settings.freeze)
         # Else one warm start after the other would learn from the same draw, moved by a night.
         night = [self._anchor % 2**32] if self._start else []

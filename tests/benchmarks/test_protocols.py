@@ -1,10 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.protocols import Handed, etth1, long_format, rows_of
-from benchmarks.short_histories import ORIGINS as CUT_ORIGINS
-from benchmarks.short_histories import panels
+from benchmarks.protocols import Handed, cut_out_days, etth1, long_format, rows_of
+from benchmarks.short_histories import DAYS, HOURS, panels
 from data_contracts.spec import DECILES
 from data_contracts.vocabulary import quantile_columns
 from models.scores import mase, seasonal_error, wql
@@ -97,17 +98,39 @@ def test_a_forecast_that_is_missing_makes_the_scores_no_number(protocol, table):
     assert np.isnan(protocol.score(Handed.of("peer", one, protocol)).mase)
 
 
-def test_short_panels_have_the_days_they_are_named_for_and_end_before_the_first_origin(tmp_path):
+@pytest.fixture
+def four_months(tmp_path):
+    """A protocol over four series of a hundred and twenty days."""
     dates = pd.date_range("2024-01-01", periods=120 * 24, freq="h")
     values = np.random.default_rng(3).normal(10, 3, (len(dates), 4))
     table = pd.DataFrame({"date": dates, **dict(zip("abcd", values.T, strict=True))})
     table.to_csv(tmp_path / "hours.csv", index=False)
-    whole = etth1(tmp_path, tmp_path / "hours.csv", origins=ORIGINS)
-    behind = whole.panel.grid.timestamp(int(whole.origins[0]))
+    return etth1(tmp_path, tmp_path / "hours.csv", origins=ORIGINS)
 
-    for cut, short in panels([whole], (40, 60), tmp_path):
+
+@pytest.mark.parametrize("scale", [HOURS, DAYS], ids=["hours", "days"])
+def test_short_panels_have_the_days_they_are_named_for_and_end_before_the_first_origin(
+    four_months, scale, tmp_path
+):
+    behind = four_months.panel.grid.timestamp(int(four_months.origins[0]))
+    scale = dataclasses.replace(scale, lengths=(60, 80))
+    steps_a_day = 24 if scale.steps == "hours" else 1
+
+    for cut, short in panels([four_months], scale, tmp_path):
         panel = short.panel
         before = panel.lengths_until(int(short.origins[0]))
-        assert before.tolist() == [24 * cut.days] * cut.series
-        assert (len(short.origins), set(np.diff(short.origins))) == (CUT_ORIGINS, {24})
-        assert panel.grid.timestamp(panel.cutoff_slot) == behind
+        assert before.tolist() == [steps_a_day * cut.days] * cut.series
+        assert len(short.origins) == scale.origins
+        assert set(np.diff(short.origins)) == {steps_a_day * scale.every}
+        assert panel.grid.timestamp(panel.cutoff_slot).floor("D") == behind.floor("D")
+
+
+def test_a_day_is_the_mean_of_its_hours_and_one_that_lacks_some_is_left_out(four_months, tmp_path):
+    rows = rows_of(four_months.panel)
+
+    days = cut_out_days(four_months, rows[3:], tmp_path, horizon=7, origins=2, every=7).panel
+
+    assert days.lengths.tolist() == [119, 120, 120, 120]
+    first = rows[24:48]["y"].mean()
+    assert days.history(0)[0] == pytest.approx(first, rel=1e-6)
+    assert days.grid.timestamp(int(days.first_slots[0])) == pd.Timestamp("2024-01-02", tz="UTC")

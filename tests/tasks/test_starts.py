@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import SpecError
+from data_contracts.frequency import Grid
 from models.learning.pretrained import pretrained_settings
 from models.learning.training import train
 from tasks.contenders import open_contender
@@ -149,6 +150,17 @@ def test_weights_of_the_package_that_do_not_fit_give_way_and_it_is_said_why(aski
     assert start.reason == (
         "attention_lstm starts from scratch and not from hourly-2, because it knows seasons of 24 "
         "and 168 steps alone, in patches of 24."
+    )
+
+
+def test_steps_that_there_are_no_weights_for_are_named_by_those_that_there_are(asking, walks):
+    weeks = replace(walks, grid=Grid("W-MON"))
+
+    (start,) = starts_tonight(asking("pretrained"), weeks, train_until=weeks.cutoff_slot).values()
+
+    assert start.reason == (
+        "attention_lstm starts from scratch and not from weights of the package, because there are "
+        "weights for hours and days alone."
     )
 
 

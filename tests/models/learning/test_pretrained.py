@@ -6,15 +6,14 @@ import pytest
 from data_contracts.errors import NightcastError
 from data_contracts.frequency import Grid
 from data_contracts.spec import DECILES
+from models.calendar_features import calendar_features
 from models.learning import pretrained
 from models.learning.pretrained import (
     DAYS,
-    HORIZON,
+    HOURS,
+    KINDS,
     NETWORKS,
-    PATCH,
     SCALINGS,
-    SEASONS,
-    UNITS,
     pretrained_settings,
     take_over,
     why_not_pretrained,
@@ -24,7 +23,7 @@ from models.learning.training import train
 from models.learning.transfer import why_not
 from models.networks import build_network
 
-WAVES = 10
+SEASONS = HOURS.season_lengths
 SETTINGS = TrainingSettings(
     network="attention_lstm",
     context_length=48,
@@ -39,37 +38,42 @@ SETTINGS = TrainingSettings(
 )
 
 
-def _sizes(**changes):
-    known = changes.pop("known", WAVES)
+def _sizes(kind=HOURS, **changes):
+    known = changes.pop("known", kind.num_waves)
     return dataclasses.replace(
         NetworkSettings(
-            context_length=PATCH * DAYS,
-            horizon=HORIZON,
+            context_length=kind.context_length,
+            horizon=kind.horizon,
             quantile_levels=DECILES,
-            season_lengths=SEASONS,
+            season_lengths=kind.season_lengths,
             known_means=(0.0,) * known,
             known_scales=(1.0,) * known,
-            units=UNITS,
+            units=kind.units,
+            num_heads=kind.num_heads,
             scaling="last_season",
         ),
         **changes,
     )
 
 
-def _network(name="attention_lstm", **changes):
-    sizes = _sizes(**changes)
+def _network(name="attention_lstm", kind=HOURS, **changes):
+    sizes = _sizes(kind, **changes)
     network = build_network(name, sizes, seed=3)
-    take_over(network, name, sizes)
+    take_over(network, name, sizes, kind.name)
     return network
 
 
-def _window(rng, *, length=PATCH * DAYS, known=WAVES):
+def _window(rng, kind=HOURS):
     """One window whose calendar and covariates are drawn by chance."""
+    length = kind.context_length
     return {
         "context": rng.normal(size=(1, length)).astype(np.float32),
         "observed": np.ones((1, length), bool),
-        "known": rng.normal(size=(1, length + HORIZON, known)).astype(np.float32),
+        "known": rng.normal(size=(1, length + kind.horizon, kind.num_waves)).astype(np.float32),
     }
+
+
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 
 
 @pytest.fixture
@@ -86,63 +90,69 @@ def started(panel, train_until):
     return pretrained_settings(SETTINGS, panel, train_until=train_until)
 
 
+@every_kind
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_there_are_weights_for_every_variable_that_learns(name, scaling):
-    network = build_network(name, _sizes(scaling=scaling), seed=0)
+def test_there_are_weights_for_every_variable_that_learns(name, scaling, kind):
+    network = build_network(name, _sizes(kind, scaling=scaling), seed=0)
 
     wanted = {variable.path for variable in network.trainable_variables}
 
-    assert wanted == set(pretrained._of(name, scaling))
+    assert wanted == set(pretrained._of(kind, name, scaling))
 
 
-def test_it_forecasts_a_clear_day_before_it_has_learned_from_any():
-    hours = np.arange(PATCH * DAYS + HORIZON)
-    wave = 100 + 10 * np.sin(hours * np.pi / 12)
-    window = _window(np.random.default_rng(0))
-    phase = np.stack([hours % 24 / 24, hours // 24 % 7 / 7])
-    waves = [
-        wave_of(2 * np.pi * phase[cycle, :, None] * np.arange(1, harmonics + 1))
-        for cycle, harmonics in ((0, 2), (1, 3))
-        for wave_of in (np.sin, np.cos)
-    ]
-    window |= {
-        "context": wave[None, : PATCH * DAYS].astype(np.float32),
-        "known": np.concatenate(waves, axis=1)[None].astype(np.float32),
+@pytest.mark.parametrize(
+    ("kind", "frequency"), [(HOURS, "h"), (DAYS, "D")], ids=["hourly", "daily"]
+)
+def test_it_forecasts_a_clear_season_before_it_has_learned_from_any(kind, frequency):
+    length, season = kind.context_length, kind.patch_length
+    slots = np.arange(length + kind.horizon)
+    wave = 100 + 10 * np.sin(2 * np.pi * slots / season)
+    window = {
+        "context": wave[None, :length].astype(np.float32),
+        "observed": np.ones((1, length), bool),
+        "known": calendar_features(Grid(frequency), slots, kind.cycles)[None],
     }
 
-    forecast = _network().predict_on_batch(window)[0, :, 4]
+    forecast = _network(kind=kind).predict_on_batch(window)[0, :, 4]
 
-    assert np.abs(forecast - wave[PATCH * DAYS :]).mean() < 2  # a fifth of the amplitude
+    assert np.abs(forecast - wave[length:]).mean() < 2  # a fifth of the amplitude
 
 
+@every_kind
 @pytest.mark.parametrize("name", NETWORKS)
-def test_covariates_that_it_does_not_know_change_nothing_until_they_are_learned(name):
+def test_covariates_that_it_does_not_know_change_nothing_until_they_are_learned(name, kind):
     rng = np.random.default_rng(1)
-    window = _window(rng)
-    more = rng.normal(size=(1, PATCH * DAYS + HORIZON, 3)).astype(np.float32)
+    window, length = _window(rng, kind), kind.context_length
+    more = rng.normal(size=(1, length + kind.horizon, 3)).astype(np.float32)
     wide = window | {
         "known": np.concatenate([window["known"], more], axis=-1),
-        "past": rng.normal(size=(1, PATCH * DAYS, 2)).astype(np.float32),
+        "past": rng.normal(size=(1, length, 2)).astype(np.float32),
         "static": np.ones((1, 1), np.int32),
     }
 
-    narrow_forecast = _network(name).predict_on_batch(window)
+    narrow_forecast = _network(name, kind).predict_on_batch(window)
     wide_forecast = _network(
-        name, known=WAVES + 3, past_means=(0.0, 0.0), past_scales=(1.0, 1.0), static_sizes=(3,)
+        name,
+        kind,
+        known=kind.num_waves + 3,
+        past_means=(0.0, 0.0),
+        past_scales=(1.0, 1.0),
+        static_sizes=(3,),
     ).predict_on_batch(wide)
 
     np.testing.assert_allclose(wide_forecast, narrow_forecast, rtol=1e-4, atol=1e-4)
 
 
+@every_kind
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_shorter_horizon_is_the_beginning_of_the_whole_one(name):
-    window = _window(np.random.default_rng(2))
-    short = window | {"known": window["known"][:, :-24]}
+def test_a_shorter_horizon_is_the_beginning_of_the_whole_one(name, kind):
+    window, less = _window(np.random.default_rng(2), kind), kind.horizon // 2
+    short = window | {"known": window["known"][:, :-less]}
 
     np.testing.assert_allclose(
-        _network(name, horizon=24).predict_on_batch(short),
-        _network(name).predict_on_batch(window)[:, :24],
+        _network(name, kind, horizon=less).predict_on_batch(short),
+        _network(name, kind).predict_on_batch(window)[:, :less],
         rtol=1e-4,
         atol=1e-4,
     )
@@ -186,7 +196,7 @@ def test_a_training_starts_from_the_weights(days):
     (member,) = forecaster.members
     sizes = forecaster.sizes.of(member)
     network = build_network(member.network, sizes, seed=9)
-    take_over(network, member.network, sizes)
+    take_over(network, member.network, sizes, "hourly-2")
     for left, right in zip(
         forecaster.networks[0].trainable_variables, network.trainable_variables, strict=True
     ):
@@ -198,7 +208,7 @@ def test_groups_that_are_frozen_stay_as_they_came(days):
 
     forecaster = train(days, frozen, train_until=950)
 
-    kept = pretrained._of("attention_lstm", forecaster.members[0].scaling)
+    kept = pretrained._of(HOURS, "attention_lstm", forecaster.members[0].scaling)
     (network,) = forecaster.networks
     values = {variable.path: np.array(variable.value) for variable in network.variables}
     same = {path for path, value in kept.items() if np.array_equal(values[path], value)}
@@ -211,7 +221,7 @@ def test_a_champion_that_began_from_them_can_be_gone_on_from(days):
 
     assert why_not(champion, days, SETTINGS, train_until=950) == ""
     again = train(days, SETTINGS, train_until=950, start=champion)
-    assert (again.settings.units, again.settings.pretrained) == (UNITS, "hourly-2")
+    assert (again.settings.units, again.settings.pretrained) == (HOURS.units, "hourly-2")
 
 
 def test_a_warm_start_on_a_short_history_is_as_gentle_as_the_training_before_it(days):
@@ -221,7 +231,8 @@ def test_a_warm_start_on_a_short_history_is_as_gentle_as_the_training_before_it(
     warm = train(days, scratch, train_until=950, start=champion).settings
 
     first = pretrained_settings(scratch, days, train_until=950)
-    assert (warm.windows_per_epoch, warm.dropout) == (first.windows_per_epoch, 0.0)
+    assert warm.windows_per_epoch == round(first.windows_per_epoch / 3)
+    assert warm.dropout == 0.0
     assert warm.learning_rate < first.learning_rate
 
 
@@ -252,7 +263,22 @@ def test_half_hours_are_not_taken_for_hours(make_panel):
     panel = make_panel([np.ones(2000)], horizon=24, cutoff_slot=3000)
     panel = dataclasses.replace(panel, grid=Grid("30min"))
 
-    assert why_not_pretrained(SETTINGS, panel, train_until=3000) == "it knows hours alone"
+    why = why_not_pretrained(SETTINGS, panel, train_until=3000)
+
+    assert why == "there are weights for hours and days alone"
+
+
+def test_a_daily_panel_starts_from_weights_of_days(make_panel):
+    panel = make_panel([np.ones(200)], horizon=14, cutoff_slot=3000)
+    panel = dataclasses.replace(panel, grid=Grid("D"))
+    scratch = dataclasses.replace(SETTINGS, season_lengths=(7,), context_length=56, horizon=14)
+
+    settings = pretrained_settings(scratch, panel, train_until=3000)
+
+    members = [settings.member(number, longest=200) for number in range(2)]
+    assert why_not_pretrained(scratch, panel, train_until=3000) == ""
+    assert (settings.pretrained, settings.units) == (DAYS.name, DAYS.units)
+    assert [member.context_length for member in members] == [168, 84]
 
 
 def test_a_history_of_a_week_does_not_show_the_days_of_the_week(make_panel):
@@ -260,14 +286,11 @@ def test_a_history_of_a_week_does_not_show_the_days_of_the_week(make_panel):
 
     why = why_not_pretrained(SETTINGS, panel, train_until=3000)
 
-    assert why == "it knows days and weeks, and the history does not show both twice"
+    assert why == "it knows the cycle of a day and a week, which the history does not show twice"
 
 
 def test_a_file_that_is_not_the_one_of_this_version_is_refused(monkeypatch):
-    monkeypatch.setattr(pretrained, "CHECKSUM", "0" * 64)
-    pretrained._all.cache_clear()
+    monkeypatch.setattr(pretrained, "KINDS", (dataclasses.replace(HOURS, checksum="0" * 64),))
 
     with pytest.raises(NightcastError, match="training.start_from: the weights hourly-2 are "):
         _network()
-
-    pretrained._all.cache_clear()

@@ -1,0 +1,104 @@
+"""Daily series drawn by chance: weeks and years of many shapes over levels that move."""
+
+import jax.numpy as jnp
+
+from benchmarks.pretraining.draws import (
+    Array,
+    Draws,
+    distorted,
+    noise,
+    unit,
+    usual_change,
+    waves,
+)
+from models.calendar_features import HARMONICS
+
+STEPS = 784  # of a series: two years and a bit
+BEFORE = 392
+WEEK, MONTH, YEAR = 7, 30.44, 365.25
+
+
+def draw(key: Array, n: int) -> tuple[Array, Array, Array]:
+    """Draw `n` series.
+
+    Returns:
+        Values `(n, STEPS)`; the weekday of each first step `(n,)`; how much each series usually
+        changes within a week `(n,)`.
+    """
+    draws = Draws(key, n, steps=STEPS, before=BEFORE)
+    first = draws.whole(0, WEEK)
+    weekday = (first[:, None] + jnp.arange(STEPS)) % WEEK
+    week, closed = _week(draws, weekday)
+    level = _level(draws) * draws.choice([0.15, 0.5, 1.0, 2.5], [0.15, 0.25, 0.35, 0.25])
+    smooth = week + level + _year(draws) + _month(draws)
+    scaled = unit(smooth + noise(draws, (4.0, 120.0)))
+    shocks = draws.rare(15.0, 400.0, before=True)
+    spikes = 3.0 * draws.faded(shocks, draws.scale(0.2, 3.0)) * draws.happens(0.25)
+    values = distorted(draws, scaled + spikes, smallest_count=0.1)
+    shut = closed & draws.happens(0.07)
+    values = jnp.where(shut, 0.0, jnp.where(shut.any(axis=1, keepdims=True), abs(values), values))
+    return values, first, usual_change(values, WEEK)
+
+
+def calendar() -> Array:
+    """Calendar features of the days of a week."""
+    return waves(jnp.arange(WEEK) / WEEK, HARMONICS["week"])
+
+
+def _week(draws: Draws, weekday: Array) -> tuple[Array, Array]:
+    """What the weekday adds, and which days are unlike the others, shape `(n, STEPS)` each."""
+    some = jnp.argsort(draws.uniform(0, 1, WEEK), axis=1) < draws.whole(1, 3, 1)
+    off = jnp.where(draws.happens(0.7), jnp.arange(WEEK)[None] >= 5, some)
+    step = jnp.where(off, draws.normal(1) * 1.5, 0.0)
+    rough = draws.normal(WEEK)
+    profile = unit(jnp.where(draws.happens(0.5), step + 0.3 * rough, rough + 0.3 * step))
+    other = unit(profile + draws.normal(WEEK) * draws.scale(0.2, 2.0))
+    profile, other, off = (
+        jnp.take_along_axis(each, weekday, axis=1) for each in (profile, other, off)
+    )
+    gate = 1 / (1 + jnp.exp(-2.0 * draws.process(20.0, 400.0)))  # holidays, or another season
+    shape = jnp.where(draws.happens(0.35), gate * profile + (1 - gate) * other, profile)
+    drift = draws.coloured(0.8, 2.2) * draws.choice([0, 0.15, 0.4], [0.4, 0.4, 0.2])
+    size = draws.choice([0, 0.2, 0.5, 1.0, 2.0], [0.15, 0.2, 0.25, 0.25, 0.15])
+    return shape * jnp.exp(drift) * size, off
+
+
+def _year(draws: Draws) -> Array:
+    """Waves of a year and of its parts, and a peak that returns."""
+    angle = 2 * jnp.pi * (jnp.arange(STEPS) / YEAR + draws.uniform(0, 1))
+    order = jnp.arange(1, 5)
+    size = draws.normal(4) / order ** draws.uniform(0.5, 2.0)
+    turns = order[:, None] * angle[:, None] + draws.uniform(0, 2 * jnp.pi, 4, 1)
+    smooth = unit(jnp.einsum("nk,nkt->nt", size, jnp.sin(turns)))
+    away = jnp.cos(angle - draws.uniform(0, 2 * jnp.pi)) - 1
+    peak = unit(jnp.exp(draws.scale(2.0, 200.0) * away)) * draws.normal(1)
+    shape = draws.either([(0.6, smooth), (0.2, peak), (0.2, smooth + peak)])
+    return shape * draws.choice([0, 0.3, 1.0, 2.0], [0.4, 0.25, 0.2, 0.15])
+
+
+def _month(draws: Draws) -> Array:
+    """Days on which wages are paid or bills are due."""
+    angle = 2 * jnp.pi * (jnp.arange(STEPS) / MONTH + draws.uniform(0, 1))
+    shape = unit(jnp.exp(draws.scale(1.0, 20.0) * (jnp.cos(angle) - 1)))
+    return shape * draws.choice([0, 0.2, 0.5], [0.8, 0.12, 0.08])
+
+
+def _level(draws: Draws) -> Array:
+    """A few of many ways in which levels move, of unit variance."""
+    steps = jnp.arange(STEPS)
+    wave = 2 * jnp.pi * steps / draws.scale(8.0, 700.0) + draws.uniform(0, 7.0)
+    return draws.mixed(
+        [
+            draws.process(1.0, 10.0),
+            draws.process(8.0, 300.0),
+            draws.coloured(0.5, 2.4),
+            draws.coloured(0.8, 1.6),
+            draws.coloured(2.0, 3.6),
+            draws.walk(),
+            unit(draws.faded(draws.rare(5.0, 100.0, before=True), draws.scale(2.0, 90.0))),
+            unit(jnp.cumsum(draws.rare(20.0, 300.0), axis=1)),  # jumps that stay
+            unit(jnp.cumsum(jnp.cumsum(draws.rare(20.0, 400.0), axis=1), axis=1)),  # broken trends
+            unit(steps * draws.normal(1)),
+            unit(jnp.sin(wave)),
+        ]
+    )
