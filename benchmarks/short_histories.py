@@ -23,6 +23,7 @@ import pandas as pd
 from benchmarks import report
 from benchmarks.command import tell
 from benchmarks.protocols import (
+    HOUR,
     Protocol,
     add_panels,
     asked_panels,
@@ -122,7 +123,8 @@ def panels(whole: list[Protocol], scale: Scale, folder: Path) -> Iterator[tuple[
     for protocol in whole:
         rows = rows_of(protocol.panel)
         behind = protocol.panel.grid.timestamp(int(protocol.origins[0])).tz_localize(None)
-        rows = rows[rows[DS] <= behind]
+        after = behind + HOUR if scale.horizon is None else (behind + HOUR).floor("D")
+        rows = rows[rows[DS] < after]
         names = rows[UNIQUE_ID].unique()
         ahead = pd.Timedelta(hours=protocol.horizon)
         if scale.horizon:

@@ -231,7 +231,7 @@ class Training(Part):
             of what was usual, that does the same.
         start_from: `pretrained` goes on from the weights of the package wherever they fit, and
             trains from scratch elsewhere, as `none` always does; `champion` goes on from the model
-            in service, for a twentieth of the epochs, wherever it fits, and is like `pretrained`
+            in service, for a twentieth of the epochs or less, where it fits, like `pretrained`
             elsewhere; the name of a version goes on from that one.
         freeze: Groups of layers that stay as they were in the start.
     """

@@ -1,4 +1,8 @@
-"""Random numbers for many series at once, and the processes that all series are made of."""
+"""Random numbers for many series at once, and the processes that all series are made of.
+
+Series are sums and products of few parts, each at a random scale, as KernelSynth of Chronos
+composes kernels (Ansari et al., 2024).
+"""
 
 from collections.abc import Sequence
 from typing import Any

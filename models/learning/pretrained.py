@@ -1,8 +1,8 @@
 """Weights that come with the package: networks that have learned from synthetic series alone.
 
-`python -m benchmarks.pretraining` made them once from series that it drew by chance, those of hours
-on a GPU: days, weeks and years of many shapes over levels that drift, jump and return. What they
-know is how such series go on, and nothing about any real one.
+`python -m benchmarks.pretraining {hours,days}` made them once from series that it drew by chance,
+those of hours on a GPU: days, weeks and years of many shapes over levels that drift, jump and
+return. What they know is how such series go on, and nothing about any real one.
 """
 
 import hashlib
@@ -108,7 +108,7 @@ TOLERANCE: Final = 0.02  # the held-out windows tell so few epochs apart only by
 # four epochs as they suit ETTh1 made WQL 5 % worse than that of the weights as they are, and on
 # sixteen others this training made it 3 % better (docs/benchmarks.md, short histories).
 ENOUGH_WINDOWS: Final = 98_304  # of a panel; ETTh1 and the sample have more
-WINDOWS_SHARE: Final = 1 / 8  # of a panel, in one epoch; neighbours share most of their targets
+WINDOWS_SHARE: Final = 1 / 8  # of a panel, in one epoch, at least a batch; neighbours are alike
 
 Kept = Mapping[str, Floats]
 
@@ -237,7 +237,9 @@ def take_over(network: Any, name: str, sizes: NetworkSettings, weights: str) -> 
     Raises:
         NightcastError: If the file is not what this version of the package came with.
     """
-    kind = next(kind for kind in KINDS if kind.name == weights)
+    kind = next((kind for kind in KINDS if kind.name == weights), None)
+    if kind is None:
+        raise _not_here(weights)
     kept = _of(kind, name, sizes.scaling)
     for variable in network.trainable_variables:
         if variable.path in kept:
@@ -293,9 +295,13 @@ def _read(name: str, checksum: str) -> Kept:
     path = Path(__file__).parent / "weights" / f"{name}.npz"
     content = path.read_bytes() if path.exists() else b""
     if hashlib.sha256(content).hexdigest() != checksum:
-        raise NightcastError(
-            f"training.start_from: the weights {name} are missing or not those that this version "
-            "came with; install Nightcast anew, or write none."
-        )
+        raise _not_here(name)
     with np.load(io.BytesIO(content)) as arrays:
         return {name: arrays[name].astype(np.float32) for name in arrays.files}
+
+
+def _not_here(name: str) -> NightcastError:
+    return NightcastError(
+        f"training.start_from: the weights {name} are missing or not those that this version "
+        "came with; install Nightcast anew, or write none."
+    )

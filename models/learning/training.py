@@ -125,7 +125,7 @@ def train(
         settings: What to train.
         train_until: Slot of the last step that may be seen, as target or otherwise.
         progress: Called after every epoch.
-        start: What each member goes on from, for a twentieth of the epochs; one that
+        start: What each member goes on from, as `transfer.warm_settings` says; one that
             `transfer.why_not` has nothing against. None trains from scratch, or from the pretrained
             weights that the settings name.
 

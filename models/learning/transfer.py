@@ -12,9 +12,11 @@ from models.panel import Panel
 # training from scratch, and two or three twentieths to no less. A rate of 0.3 was no better.
 EPOCHS_SHARE: Final = 0.05  # of the epochs of a training from scratch
 RATE_SHARE: Final = 0.1  # of its highest learning rate
-# What began from pretrained weights is wider and trained in a fifth of the epochs, so that a whole
-# epoch would be a quarter of it; from an eighth of one to all of it WQL was 0.189 on the sample.
+# What began from pretrained weights is wider and was trained in a fifth of the epochs, so that a
+# whole epoch would be a quarter of it. On the sample anything from an eighth of one to all of it
+# came to a WQL of 0.189, and so did the model of a week ago as it was.
 PRETRAINED_WINDOWS_SHARE: Final = 1 / 3  # of the windows of an epoch
+FEW_WINDOWS: Final = 1024  # an epoch of so few stays whole: of a step or two nothing is learned
 # What may differ between a forecaster and its start; anything else changes what a weight means.
 FREE: Final = frozenset(
     {
@@ -39,14 +41,18 @@ FREE: Final = frozenset(
 def warm_settings(settings: TrainingSettings) -> TrainingSettings:
     """The shorter and gentler training of a forecaster that starts from another.
 
+    What began from pretrained weights draws a third of the windows in its one epoch.
+
     >>> settings = TrainingSettings("tcn", 336, 24, (0.5,), (24,), max_epochs=20)
     >>> warm_settings(settings).max_epochs
     1
     """
-    share = PRETRAINED_WINDOWS_SHARE if settings.pretrained else 1.0
+    windows = settings.windows_per_epoch
+    if settings.pretrained:
+        windows = max(round(PRETRAINED_WINDOWS_SHARE * windows), min(windows, FEW_WINDOWS))
     return replace(
         settings,
-        windows_per_epoch=max(1, round(share * settings.windows_per_epoch)),
+        windows_per_epoch=windows,
         max_epochs=max(1, round(EPOCHS_SHARE * settings.max_epochs)),
         learning_rate=RATE_SHARE * settings.learning_rate,
     )

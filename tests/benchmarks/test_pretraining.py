@@ -24,13 +24,44 @@ def test_a_week_is_told_as_the_product_tells_it(module, kind, grid):
 
 
 @FAMILIES
-def test_every_series_is_long_enough_for_a_window_and_no_number_is_missing(module, kind, grid):
+def test_series_are_drawn_whole_and_their_weekends_lie_where_they_are_said_to(module, kind, grid):
     import jax
 
-    values, first, change = module.draw(jax.random.PRNGKey(3), 16)
+    values, first, change = (np.asarray(each) for each in module.draw(jax.random.PRNGKey(3), 512))
 
-    assert values.shape == (16, module.STEPS)
+    assert values.shape == (512, module.STEPS)
     assert kind.context_length + kind.horizon < module.STEPS
     assert np.isfinite(values).all()
-    assert (np.asarray(change) > 0).all()
-    assert set(np.asarray(first).tolist()) <= set(range(module.WEEK))
+    assert (change > 0).all()
+    weekday = (first[:, None] + np.arange(module.STEPS)) % module.WEEK // (module.WEEK // 7)
+    unit = (values - values.mean(axis=1, keepdims=True)) / (
+        values.std(axis=1, keepdims=True) + 1e-6
+    )
+    means = [np.where(weekday == day, unit, np.nan) for day in range(7)]
+    away = np.abs([np.nanmean(mean, axis=1) for mean in means]).mean(axis=1)
+    assert away[5:].mean() > 1.05 * away[:5].mean()  # a day off, it would be 1.03
+
+
+def test_a_window_goes_on_where_its_context_ends_and_its_calendar_with_it():
+    import jax
+    import jax.numpy as jnp
+
+    from benchmarks.pretraining.network import Source, windows
+
+    steps, first = jnp.arange(days.STEPS), jnp.array([0, 3])
+    ramps = jnp.stack([1.0 + steps, 10_001.0 + steps])
+    source = Source(DAYS, days.draw, jnp.eye(7))  # a calendar that says the weekday itself
+
+    inputs, target, weights = windows(
+        jax.random.PRNGKey(1), (ramps, first, jnp.array([1.0, 4.0])), source, 64
+    )
+
+    length, series = DAYS.context_length, np.asarray(target[:, 0]) > 10_000
+    begins = np.asarray(target[:, :1]) - length
+    whole = np.where(inputs["observed"], inputs["context"], begins + np.arange(length))
+    np.testing.assert_array_equal(whole, begins + np.arange(length))
+    np.testing.assert_array_equal(np.diff(target, axis=1), 1)
+    weekday = np.asarray(inputs["known"]).argmax(axis=-1)
+    slots = begins - np.where(series, 10_001, 1)[:, None] + np.arange(length + DAYS.horizon)
+    np.testing.assert_array_equal(weekday, (np.where(series, 3, 0)[:, None] + slots) % 7)
+    np.testing.assert_array_equal(weights, np.where(series, 0.25, 1.0))

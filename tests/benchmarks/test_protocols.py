@@ -100,8 +100,8 @@ def test_a_forecast_that_is_missing_makes_the_scores_no_number(protocol, table):
 
 @pytest.fixture
 def four_months(tmp_path):
-    """A protocol over four series of a hundred and twenty days."""
-    dates = pd.date_range("2024-01-01", periods=120 * 24, freq="h")
+    """A protocol over four series of a hundred and twenty days, which end at three o'clock."""
+    dates = pd.date_range("2024-01-01T04:00", periods=120 * 24, freq="h")
     values = np.random.default_rng(3).normal(10, 3, (len(dates), 4))
     table = pd.DataFrame({"date": dates, **dict(zip("abcd", values.T, strict=True))})
     table.to_csv(tmp_path / "hours.csv", index=False)
@@ -122,15 +122,17 @@ def test_short_panels_have_the_days_they_are_named_for_and_end_before_the_first_
         assert before.tolist() == [steps_a_day * cut.days] * cut.series
         assert len(short.origins) == scale.origins
         assert set(np.diff(short.origins)) == {steps_a_day * scale.every}
-        assert panel.grid.timestamp(panel.cutoff_slot).floor("D") == behind.floor("D")
+        whole_days = behind.floor("D") - pd.Timedelta(days=1)
+        last = behind if scale.steps == "hours" else whole_days
+        assert panel.grid.timestamp(panel.cutoff_slot) == last
 
 
 def test_a_day_is_the_mean_of_its_hours_and_one_that_lacks_some_is_left_out(four_months, tmp_path):
     rows = rows_of(four_months.panel)
 
-    days = cut_out_days(four_months, rows[3:], tmp_path, horizon=7, origins=2, every=7).panel
+    days = cut_out_days(four_months, rows, tmp_path, horizon=7, origins=2, every=7).panel
 
-    assert days.lengths.tolist() == [119, 120, 120, 120]
-    first = rows[24:48]["y"].mean()
+    assert days.lengths.tolist() == [119, 119, 119, 119]
+    first = rows[20:44]["y"].mean()
     assert days.history(0)[0] == pytest.approx(first, rel=1e-6)
     assert days.grid.timestamp(int(days.first_slots[0])) == pd.Timestamp("2024-01-02", tz="UTC")

@@ -71,6 +71,17 @@ def test_a_warm_start_takes_a_twentieth_of_the_epochs_at_a_lower_rate():
     assert warm_settings(SETTINGS).max_epochs == 1
 
 
+@pytest.mark.parametrize(("windows", "drawn"), [(4096, 1365), (2048, 1024), (192, 192)])
+def test_a_warm_start_of_what_began_from_pretrained_weights_draws_a_third_of_many_windows(
+    windows, drawn
+):
+    asked = dataclasses.replace(SETTINGS, windows_per_epoch=windows)
+    started = dataclasses.replace(asked, pretrained="hourly-2")
+
+    assert warm_settings(started).windows_per_epoch == drawn
+    assert warm_settings(asked).windows_per_epoch == windows
+
+
 def test_a_warm_start_moves_the_weights_of_the_start_and_leaves_the_start_alone(panel, start):
     before = _weights(start)
 
