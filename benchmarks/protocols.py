@@ -165,21 +165,29 @@ def cut_out(
 def cut_out_days(
     whole: Protocol, rows: pd.DataFrame, folder: Path, *, horizon: int, origins: int, every: int
 ) -> Protocol:
-    """Means of whole days as a panel of their own, the target alone; its season is a week.
+    """Some days as a panel of their own, the target alone; its season is a week.
 
     Args:
         whole: What they are from.
-        rows: Hourly: `unique_id`, `ds` in UTC without a zone, and `y`.
+        rows: As from `by_day`.
         folder: Where they are written.
         horizon: Days that are forecast.
         origins: How many.
         every: Days from one to the next.
     """
-    by_day = rows.groupby([UNIQUE_ID, rows[DS].dt.floor("D")])[Y].agg(["mean", "size"])
-    days = by_day.loc[by_day["size"] == HOURS_A_DAY, "mean"].rename(Y).reset_index()
     name = f"{whole.name}-days"
-    tonight = _of_steps(name, folder, days, horizon=horizon, step=HOURS_A_DAY * HOUR)
+    tonight = _of_steps(name, folder, rows, horizon=horizon, step=HOURS_A_DAY * HOUR)
     return _protocol(name, folder, tonight, origins=origins, every=every, season_length=7)
+
+
+def by_day(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means of the days in UTC of which no hour is missing.
+
+    Args:
+        rows: Hourly: `unique_id`, `ds` in UTC without a zone, and `y`.
+    """
+    days = rows.groupby([UNIQUE_ID, rows[DS].dt.floor("D")])[Y].agg(["mean", "size"])
+    return days.loc[days["size"] == HOURS_A_DAY, "mean"].rename(Y).reset_index()
 
 
 def long_format(table: pd.DataFrame) -> pd.DataFrame:

@@ -23,10 +23,10 @@ import pandas as pd
 from benchmarks import report
 from benchmarks.command import tell
 from benchmarks.protocols import (
-    HOUR,
     Protocol,
     add_panels,
     asked_panels,
+    by_day,
     cut_out,
     cut_out_days,
     rows_of,
@@ -123,12 +123,10 @@ def panels(whole: list[Protocol], scale: Scale, folder: Path) -> Iterator[tuple[
     for protocol in whole:
         rows = rows_of(protocol.panel)
         behind = protocol.panel.grid.timestamp(int(protocol.origins[0])).tz_localize(None)
-        after = behind + HOUR if scale.horizon is None else (behind + HOUR).floor("D")
-        rows = rows[rows[DS] < after]
+        rows, ahead = rows[rows[DS] <= behind], pd.Timedelta(hours=protocol.horizon)
+        if scale.horizon is not None:
+            rows, ahead = by_day(rows), pd.Timedelta(days=scale.horizon)
         names = rows[UNIQUE_ID].unique()
-        ahead = pd.Timedelta(hours=protocol.horizon)
-        if scale.horizon:
-            ahead = pd.Timedelta(days=scale.horizon)
         tail = pd.Timedelta(days=scale.every * (scale.origins - 1)) + ahead
         for length in scale.lengths:
             for count in SERIES:

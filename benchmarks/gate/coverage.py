@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import tell
 from benchmarks.gate.pool import MEMBERS, Pool, forecast_pool
 from benchmarks.report import Figure, Listing, publish
 from data_contracts.spec import Calibration
@@ -210,7 +211,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--picture", type=Path, help="where to draw coverage by lead")
     options = parser.parse_args()
-    found = judged(options.quick, lambda sentence: print(sentence, file=sys.stderr, flush=True))
+    found = judged(options.quick, tell)
     if options.picture:
         draw(found, options.picture)
     listings = [listing(found)]

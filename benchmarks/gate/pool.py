@@ -6,7 +6,6 @@ that follows from the data and the settings, because a training takes a minute.
 """
 
 import hashlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from benchmarks.command import tell
 from benchmarks.peers.desk import KEPT, digest_of
 from benchmarks.protocols import SAMPLE, Handed, rows_of
 from data_contracts.spec import Spec
@@ -173,4 +173,4 @@ def _place(panel: Panel, settings: TrainingSettings, origins: Ints) -> Path:
 
 
 if __name__ == "__main__":
-    forecast_pool(lambda sentence: print(sentence, file=sys.stderr, flush=True))
+    forecast_pool(tell)

@@ -32,8 +32,7 @@ def draw(key: Array, n: int) -> tuple[Array, Array, Array]:
     level = _level(draws) * draws.choice([0.15, 0.5, 1.0, 2.5], [0.15, 0.25, 0.35, 0.25])
     smooth = week + level + _year(draws) + _month(draws)
     scaled = unit(smooth + noise(draws, (4.0, 120.0)))
-    shocks = draws.rare(15.0, 400.0, before=True)
-    spikes = 3.0 * draws.faded(shocks, draws.scale(0.2, 3.0)) * draws.happens(0.25)
+    spikes = 3.0 * draws.fading((15.0, 400.0), (0.2, 3.0)) * draws.happens(0.25)
     values = distorted(draws, scaled + spikes, smallest_count=0.1)
     shut = closed & draws.happens(0.07)
     values = jnp.where(shut, 0.0, jnp.where(shut.any(axis=1, keepdims=True), abs(values), values))
@@ -47,8 +46,7 @@ def calendar() -> Array:
 
 def _week(draws: Draws, weekday: Array) -> tuple[Array, Array]:
     """What the weekday adds, and which days are unlike the others, shape `(n, STEPS)` each."""
-    some = jnp.argsort(draws.uniform(0, 1, WEEK), axis=1) < draws.whole(1, 3, 1)
-    off = jnp.where(draws.happens(0.7), jnp.arange(WEEK)[None] >= 5, some)
+    off = draws.days_off(0.7, most=2)
     step = jnp.where(off, draws.normal(1) * 1.5, 0.0)
     rough = draws.normal(WEEK)
     profile = unit(jnp.where(draws.happens(0.5), step + 0.3 * rough, rough + 0.3 * step))
@@ -56,7 +54,7 @@ def _week(draws: Draws, weekday: Array) -> tuple[Array, Array]:
     profile, other, off = (
         jnp.take_along_axis(each, weekday, axis=1) for each in (profile, other, off)
     )
-    gate = 1 / (1 + jnp.exp(-2.0 * draws.process(20.0, 400.0)))  # holidays, or another season
+    gate = draws.gate(20.0, 400.0)  # holidays, or another season
     shape = jnp.where(draws.happens(0.35), gate * profile + (1 - gate) * other, profile)
     drift = draws.coloured(0.8, 2.2) * draws.choice([0, 0.15, 0.4], [0.4, 0.4, 0.2])
     size = draws.choice([0, 0.2, 0.5, 1.0, 2.0], [0.15, 0.2, 0.25, 0.25, 0.15])
@@ -85,8 +83,7 @@ def _month(draws: Draws) -> Array:
 
 def _level(draws: Draws) -> Array:
     """A few of many ways in which levels move, of unit variance."""
-    steps = jnp.arange(STEPS)
-    wave = 2 * jnp.pi * steps / draws.scale(8.0, 700.0) + draws.uniform(0, 7.0)
+    wave = draws.wave(8.0, 700.0)
     return draws.mixed(
         [
             draws.process(1.0, 10.0),
@@ -95,10 +92,10 @@ def _level(draws: Draws) -> Array:
             draws.coloured(0.8, 1.6),
             draws.coloured(2.0, 3.6),
             draws.walk(),
-            unit(draws.faded(draws.rare(5.0, 100.0, before=True), draws.scale(2.0, 90.0))),
-            unit(jnp.cumsum(draws.rare(20.0, 300.0), axis=1)),  # jumps that stay
-            unit(jnp.cumsum(jnp.cumsum(draws.rare(20.0, 400.0), axis=1), axis=1)),  # broken trends
-            unit(steps * draws.normal(1)),
-            unit(jnp.sin(wave)),
+            unit(draws.fading((5.0, 100.0), (2.0, 90.0))),
+            draws.jumps(20.0, 300.0),
+            draws.bends(20.0, 400.0),
+            unit(jnp.arange(STEPS) * draws.normal(1)),
+            wave,
         ]
     )

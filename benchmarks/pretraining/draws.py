@@ -96,6 +96,37 @@ class Draws:
         """A random walk of unit variance."""
         return unit(jnp.cumsum(self.normal(self.steps), axis=1))
 
+    def wave(self, low: float, high: float) -> Array:
+        """A sine of a random period and phase, of unit variance."""
+        angle = 2 * jnp.pi * jnp.arange(self.steps) / self.scale(low, high)
+        return unit(jnp.sin(angle + self.uniform(0, 7.0)))
+
+    def fading(self, apart: tuple[float, float], half_life: tuple[float, float]) -> Array:
+        """Jumps that are so many steps apart and fade again, of about unit variance."""
+        return self.faded(self.rare(*apart, before=True), self.scale(*half_life))
+
+    def jumps(self, low: float, high: float) -> Array:
+        """Jumps that stay, so many steps apart; of unit variance."""
+        return unit(jnp.cumsum(self.rare(low, high), axis=1))
+
+    def bends(self, low: float, high: float) -> Array:
+        """A trend that breaks, so many steps apart; of unit variance."""
+        return unit(jnp.cumsum(jnp.cumsum(self.rare(low, high), axis=1), axis=1))
+
+    def gate(self, low: float, high: float) -> Array:
+        """Between 0 and 1, mostly near one of them, and slow to change."""
+        return jax.nn.sigmoid(2.0 * self.process(low, high))
+
+    def days_off(self, usual: float, most: int) -> Array:
+        """Days of the week that are unlike the others, shape `(n, 7)`.
+
+        Args:
+            usual: Share of series whose days off are Saturday and Sunday.
+            most: Days off of the others, at most.
+        """
+        some = jnp.argsort(self.uniform(0, 1, 7), axis=1) < self.whole(1, most + 1, 1)
+        return jnp.where(self.happens(usual), jnp.arange(7)[None] >= 5, some)
+
     def mixed(self, parts: Sequence[Array]) -> Array:
         """A few of some processes, each at a random size; of about unit variance."""
         shares = self.scale(0.05, 1.0, len(parts)) * self.happens(0.3, len(parts))

@@ -1,6 +1,5 @@
 """Hourly series drawn by chance: days and weeks of many shapes over levels that move."""
 
-import jax
 import jax.numpy as jnp
 
 from benchmarks.pretraining.draws import (
@@ -30,7 +29,8 @@ def draw(key: Array, n: int) -> tuple[Array, Array, Array]:
     first = draws.whole(0, WEEK)
     hour = (first[:, None] + jnp.arange(STEPS)) % DAY
     weekday = (first[:, None] + jnp.arange(STEPS)) % WEEK // DAY
-    weekend = jnp.take_along_axis(_days_off(draws), weekday, axis=1)
+    off = draws.days_off(0.65, most=3) & draws.happens(0.6)
+    weekend = jnp.take_along_axis(off, weekday, axis=1)
     shape = _days(draws, hour, weekend)
     level = _level(draws) * draws.choice([0.15, 0.5, 1.0, 2.0], [0.2, 0.3, 0.35, 0.15])
     week = _weeks(draws, weekday, weekend) + _hours_of_week(draws, DAY * weekday + hour)
@@ -38,8 +38,7 @@ def draw(key: Array, n: int) -> tuple[Array, Array, Array]:
     by_hour = jnp.take_along_axis(_profile(draws), hour, axis=1)
     by_hour = by_hour * draws.choice([0, 0.3, 0.8], [0.6, 0.25, 0.15])
     scaled = unit(smooth + noise(draws, (12.0, 400.0), by_hour))
-    shocks = draws.rare(60.0, 1500.0, before=True)
-    spikes = 3.0 * draws.faded(shocks, draws.scale(0.2, 6.0)) * draws.happens(0.15)
+    spikes = 3.0 * draws.fading((60.0, 1500.0), (0.2, 6.0)) * draws.happens(0.15)
     values = distorted(draws, scaled + spikes)
     return values, first, usual_change(values, WEEK)
 
@@ -66,20 +65,13 @@ def _profile(draws: Draws) -> Array:
     return jnp.where(kind < 0.55, sines, jnp.where(kind < 0.8, bumps, either))
 
 
-def _days_off(draws: Draws) -> Array:
-    """Days of the week that are unlike the others, if any, shape `(n, 7)`."""
-    some = jnp.argsort(draws.uniform(0, 1, 7), axis=1) < draws.whole(1, 4, 1)
-    usual = jnp.arange(7)[None] >= 5
-    return jnp.where(draws.happens(0.65), usual, some) & draws.happens(0.6)
-
-
 def _days(draws: Draws, hour: Array, weekend: Array) -> Array:
     """Profiles of the day, whose size and kind may change slowly or from day to day."""
     usual = _profile(draws)
     angle = draws.uniform(0, 1.4) * draws.happens(0.7)
     other = jnp.cos(angle) * usual * draws.scale(0.3, 1.5) + jnp.sin(angle) * _profile(draws)
     usual, other = (jnp.take_along_axis(each, hour, axis=1) for each in (usual, other))
-    gate = jax.nn.sigmoid(2.0 * draws.process(24.0, 1500.0))
+    gate = draws.gate(24.0, 1500.0)
     mixed = gate * usual + (1 - gate) * other
     shape = jnp.where(draws.happens(0.35), mixed, jnp.where(weekend, other, usual))
     daily = _each_day(draws.normal(STEPS // DAY)) * draws.choice([0, 0.15, 0.4], [0.5, 0.3, 0.2])
@@ -122,9 +114,8 @@ def _weeks(draws: Draws, weekday: Array, weekend: Array) -> Array:
 
 def _level(draws: Draws) -> Array:
     """A few of many ways in which levels move, of unit variance."""
-    steps, days = jnp.arange(STEPS), STEPS // DAY
-    wave = 2 * jnp.pi * steps / draws.scale(6.0, 1500.0) + draws.uniform(0, 7.0)
-    fading = draws.faded(draws.rare(24.0, 600.0, before=True), draws.scale(8.0, 1200.0))
+    wave, fading = draws.wave(6.0, 1500.0), unit(draws.fading((24.0, 600.0), (8.0, 1200.0)))
+    days = STEPS // DAY
     return draws.mixed(
         [
             draws.process(3.0, 48.0),
@@ -132,13 +123,11 @@ def _level(draws: Draws) -> Array:
             draws.coloured(0.5, 2.4),
             draws.coloured(0.8, 1.6),
             draws.walk(),
-            unit(fading),
-            unit(jnp.cumsum(draws.rare(96.0, 960.0), axis=1)),  # jumps that stay
+            fading,
+            draws.jumps(96.0, 960.0),
             _each_day(draws.normal(days)),
             _each_day(unit(jnp.cumsum(draws.normal(days), axis=1))),
-            unit(
-                jnp.cumsum(jnp.cumsum(draws.rare(168.0, 1440.0), axis=1), axis=1)
-            ),  # broken trends
-            unit(jnp.sin(wave)),
+            draws.bends(168.0, 1440.0),
+            wave,
         ]
     )

@@ -244,13 +244,9 @@ def take_over(network: Any, name: str, sizes: NetworkSettings, weights: str) -> 
     for variable in network.trainable_variables:
         if variable.path in kept:
             known = _within(kept[variable.path], variable.path, sizes)
-            fresh = np.array(variable.value)
-            if known.shape != fresh.shape:
-                places = _places(variable.path, len(known), sizes, kind.num_waves)
-                fresh = np.zeros_like(fresh)
-                fresh[places] = known
-                known = fresh
-            variable.assign(known)
+            wide = np.zeros(variable.shape, np.float32)
+            wide[_places(variable.path, len(known), sizes, kind.num_waves)] = known
+            variable.assign(wide)
 
 
 def _within(kept: Floats, path: str, sizes: NetworkSettings) -> Floats:

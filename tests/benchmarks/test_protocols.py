@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.protocols import Handed, cut_out_days, etth1, long_format, rows_of
+from benchmarks.protocols import Handed, by_day, cut_out_days, etth1, long_format, rows_of
 from benchmarks.short_histories import DAYS, HOURS, panels
 from data_contracts.spec import DECILES
 from data_contracts.vocabulary import quantile_columns
@@ -130,7 +130,7 @@ def test_short_panels_have_the_days_they_are_named_for_and_end_before_the_first_
 def test_a_day_is_the_mean_of_its_hours_and_one_that_lacks_some_is_left_out(four_months, tmp_path):
     rows = rows_of(four_months.panel)
 
-    days = cut_out_days(four_months, rows, tmp_path, horizon=7, origins=2, every=7).panel
+    days = cut_out_days(four_months, by_day(rows), tmp_path, horizon=7, origins=2, every=7).panel
 
     assert days.lengths.tolist() == [119, 119, 119, 119]
     first = rows[20:44]["y"].mean()
