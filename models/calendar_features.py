@@ -26,13 +26,22 @@ def cycles_shown(grid: Grid, num_steps: int) -> tuple[str, ...]:
     >>> cycles_shown(Grid("h"), 8760), cycles_shown(Grid("D"), 1000), cycles_shown(Grid("MS"), 60)
     (('day', 'week'), ('week', 'year'), ('year',))
     """
-    instants = grid.instants(np.array([0, 100]))
-    days_per_step = float(instants[1] - instants[0]) / 100 / MICROSECONDS_PER_DAY
+    step = days_per_step(grid)
     return tuple(
         cycle
         for cycle, days in DAYS_PER_CYCLE.items()
-        if 2 * days_per_step <= days and 2 * days <= num_steps * days_per_step
+        if 2 * step <= days and 2 * days <= num_steps * step
     )
+
+
+def days_per_step(grid: Grid) -> float:
+    """Days in a step of the calendar, on average.
+
+    >>> round(days_per_step(Grid("MS")), 1)
+    30.4
+    """
+    instants = grid.instants(np.array([0, 100]))
+    return float(instants[1] - instants[0]) / 100 / MICROSECONDS_PER_DAY
 
 
 def calendar_features(grid: Grid, slots: Ints, cycles: tuple[str, ...]) -> Floats:

@@ -7,6 +7,7 @@ them the future resembles.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -298,25 +299,44 @@ def decode(
     hidden = hidden + seeds.dense(settings.units, "head_residual", "relu")(hidden)
     free = _free_numbers(len(settings.quantile_levels), "head_quantiles", seeds)(hidden)
     center = LevelAndShape(name="head_level_and_shape")(means, told)
-    center = center + _linear_path(encoded.patches, settings)
+    center = center + _linear_path(encoded.patches, told, settings, seeds)
     spread = 0.1 + ops.mean(spreads, axis=-1, keepdims=True)
     scaled = QuantileOutput(settings.quantile_levels)(free, center, spread)  # (B, J, p, Q)
     return InverseScaling(name="quantiles")(_steps(scaled, settings), encoded.center, encoded.scale)
 
 
-def _linear_path(patches: Tensor, settings: NetworkSettings) -> Tensor:
-    """What is linear in the past, shape `(B, J, p, 1)`; it starts from nothing.
+def _linear_path(patches: Tensor, told: Tensor, settings: NetworkSettings, seeds: Seeds) -> Tensor:
+    """What is linear in the past, shape `(B, J, p, 1)`; a single path starts from nothing.
 
     Each step of a day follows from the same step of all days, in the same way for every step, and
     from all steps of the last day. So few weights are hard to fit to noise; linear models alone
-    are hard to beat on many panels (Zeng et al., 2023).
+    are hard to beat on many panels (Zeng et al., 2023). Several such paths are weighed by what is
+    known about each patch, as experts are (Jacobs et al., 1991): exponential smoothing is linear
+    too, and a series that is smooth wants another one than a series that is rough.
     """
-    num_future, size = settings.num_future_patches, settings.patch_length
-    zeros = {"use_bias": False, "kernel_initializer": "zeros"}
+    num_future, size, paths = (
+        settings.num_future_patches,
+        settings.patch_length,
+        settings.linear_paths,
+    )
+    start = _start_of_paths(paths, seeds)
     days = layers.Permute((2, 1))(patches)  # (B, p, T)
-    from_days = layers.Permute((2, 1))(layers.Dense(num_future, name="head_days", **zeros)(days))
-    last = layers.Dense(num_future * size, name="head_last_day", **zeros)(patches[:, -1])
-    return ops.expand_dims(from_days + layers.Reshape((num_future, size))(last), axis=-1)
+    from_days = layers.Dense(num_future * paths, name="head_days", **start)(days)
+    from_days = layers.Permute((2, 1, 3))(layers.Reshape((size, num_future, paths))(from_days))
+    last = layers.Dense(num_future * size * paths, name="head_last_day", **start)(patches[:, -1])
+    both = from_days + layers.Reshape((num_future, size, paths))(last)  # (B, J, p, E)
+    if paths == 1:
+        return both
+    shares = ops.softmax(seeds.dense(paths, "head_paths")(told), axis=-1)  # (B, J, E)
+    return ops.sum(both * ops.expand_dims(shares, axis=2), axis=-1, keepdims=True)
+
+
+def _start_of_paths(paths: int, seeds: Seeds) -> dict[str, Any]:
+    """Several paths that started alike would stay alike."""
+    if paths == 1:
+        return {"use_bias": False, "kernel_initializer": "zeros"}
+    apart = keras.initializers.RandomNormal(stddev=0.02, seed=seeds.next())
+    return {"use_bias": False, "kernel_initializer": apart}
 
 
 def _free_numbers(units: int, name: str, seeds: Seeds) -> layers.Dense:

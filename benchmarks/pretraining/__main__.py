@@ -1,12 +1,14 @@
 """Make the weights that come with the package, from series that are drawn by chance.
 
-    python -m benchmarks.pretraining {hours,days} [--minutes MINUTES] [--out FILE]
+    python -m benchmarks.pretraining STEPS [--minutes MINUTES] [--out FILE]
 
 Needs JAX, and for hours a GPU, without which it does nothing. `hourly-2` was made on an H200 in
-seven and a half minutes, in about 44,900 steps of 1,024 windows for each of its two networks, and
-`daily-1` on two cores in 33, in about 8,600 steps of 512. Since `hourly-2` the longest gap is 192
-hours instead of 199, and levels may be a little smoother. How many steps the minutes hold is the
-machine's, so no two runs make the same file.
+seven and a half minutes, in about 44,900 steps of 1,024 windows for each of its two networks. The
+others were made on two cores, in steps of 512: `daily-1` in 33 minutes and about 8,600 steps,
+`weekly-1` in 14 and 6,400, `monthly-1` in 16 and 10,900, `quarterly-1` in 6 and 4,100. Since
+`hourly-2` the longest gap is 192 hours instead of 199, and levels may be a little smoother; the
+levels of `weekly-1` and `quarterly-1` mixed the smooth and the rough ways more evenly. How many
+steps the minutes hold is the machine's, so no two runs make the same file.
 """
 
 import argparse
@@ -15,7 +17,6 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,74 +31,47 @@ DECAY = 1e-3
 SEED = 2026
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How steps and new series take turns.
-
-    Attributes:
-        bank, chunk: Chunks of series at hand, and series in each; one is new every round.
-        round: Steps of every network.
-        batch: Windows of a step.
-    """
-
-    bank: int
-    chunk: int
-    round: int
-    batch: int
-
-
-PACES = {"hours": Pace(24, 4096, 20, 1024), "days": Pace(16, 2048, 100, 512)}
-
-
 def main() -> int:
     """Train for some minutes, write the file, and print its checksum."""
+    from benchmarks.pretraining.recipes import RECIPES
+    from models.learning.device import num_gpus
+
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.pretraining",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("steps", choices=tuple(PACES), help="of the series")
+    parser.add_argument("steps", choices=tuple(RECIPES), help="of the series")
     parser.add_argument("--minutes", type=float, default=5.0, help="of training, without compiling")
     parser.add_argument("--out", type=Path, default=Path(".benchmarks/weights.npz"))
     options = parser.parse_args()
-    from models.learning.device import num_gpus
-
-    if options.steps == "hours" and not num_gpus():
+    recipe = RECIPES[options.steps]
+    if recipe.gpu and not num_gpus():
         tell("There is no GPU that JAX can see; the weights of the package stay as they are.")
         return 0
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    weights = _pretrain(options.steps, 60 * options.minutes)
+    weights = _pretrain(recipe, 60 * options.minutes)
     np.savez_compressed(options.out, **weights)
     digest = hashlib.sha256(options.out.read_bytes()).hexdigest()
     tell(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {digest}")
     return 0
 
 
-def _source(steps: str) -> Any:
-    from benchmarks.pretraining import days, hours
-    from benchmarks.pretraining.network import Source
-    from models.learning.pretrained import DAYS, HOURS
-
-    kind, module = {"hours": (HOURS, hours), "days": (DAYS, days)}[steps]
-    return Source(kind, module.draw, module.calendar())
-
-
-def _pretrain(steps: str, seconds: float) -> dict[str, Any]:
+def _pretrain(recipe: Any, seconds: float) -> dict[str, Any]:
     """Train every network for an equal number of steps; its weights, as the package keeps them."""
     import jax
 
     from benchmarks.pretraining.network import Pretraining
     from models.learning.learning_rate import learning_rate_share
-    from models.learning.pretrained import NETWORKS, SCALINGS
+    from models.learning.pretrained import NETWORKS
 
-    source, pace = _source(steps), PACES[steps]
+    source, pace = recipe.source, recipe.pace
     fresh = jax.jit(lambda key: source.draw(key, pace.chunk))
     keys = iter(jax.random.split(jax.random.PRNGKey(SEED), 1_000_000))
     bank = [fresh(next(keys)) for _ in range(pace.bank)]
-    pairs = [(network, scaling) for network in NETWORKS for scaling in SCALINGS]
     networks = [
-        Pretraining(*pair, source, seed=7 + 1000 * number, batch=pace.batch, decay=DECAY)
-        for number, pair in enumerate(pairs)
+        Pretraining(network, source, seed=7 + 1000 * number, batch=pace.batch, decay=DECAY)
+        for number, network in enumerate(NETWORKS)
     ]
     first = next(keys), _joined(bank), np.zeros(pace.round, np.float32)
     with ThreadPoolExecutor() as pool:  # compiles, which takes a minute each
@@ -113,9 +87,9 @@ def _pretrain(steps: str, seconds: float) -> dict[str, Any]:
             shown = " ".join(f"{loss:.4f}" for loss in losses)
             tell(f"{rounds * pace.round:,} steps, {share:.0%} of the time, loss {shown}")
     return {
-        f"{network}/{scaling}/{path}": value.astype(np.float16)
-        for (network, scaling), each in zip(pairs, networks, strict=True)
-        for path, value in each.weights().items()
+        f"{name}/{source.kind.scaling}/{path}": value.astype(np.float16)
+        for name, network in zip(NETWORKS, networks, strict=True)
+        for path, value in network.weights().items()
     }
 
 

@@ -38,7 +38,7 @@ class Pretraining:
     """One network and what AdamW knows of it.
 
     Args:
-        network, scaling: As in the product.
+        network: As in the product.
         source: What it learns from.
         seed: Where its weights start.
         batch: Windows per step.
@@ -46,7 +46,7 @@ class Pretraining:
     """
 
     def __init__(
-        self, network: str, scaling: str, source: Source, *, seed: int, batch: int, decay: float
+        self, network: str, source: Source, *, seed: int, batch: int, decay: float
     ) -> None:
         kind = source.kind
         sizes = NetworkSettings(
@@ -59,7 +59,8 @@ class Pretraining:
             units=kind.units,
             num_heads=kind.num_heads,
             dropout=0.0,  # no window comes twice
-            scaling=scaling,
+            linear_paths=kind.linear_paths,
+            scaling=kind.scaling,
         )
         self._model: Any = build_network(network, sizes, seed)
         self._source, self._batch, self._decay = source, batch, decay
@@ -151,6 +152,7 @@ def windows(
     inputs = {
         "context": jnp.where(observed, drawn[:, :length], 0),
         "observed": observed,
-        "known": source.calendar[(first[which][:, None] + slots) % week],
     }
+    if source.kind.num_waves:
+        inputs["known"] = source.calendar[(first[which][:, None] + slots) % week]
     return inputs, drawn[:, length:], 1 / change[which]

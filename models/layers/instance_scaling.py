@@ -8,8 +8,9 @@ from typing_extensions import override
 
 from models.layers import Shape, Tensor
 
-METHODS = ("mean_std", "mean_abs", "last_season")
+METHODS = ("mean_std", "mean_abs", "last_season", "last_two_seasons")
 MAX_LOG_GAIN = 3.0  # a learned gain can neither vanish nor explode
+MAX_RISE = 100.0  # times that the last two seasons may be quieter than the whole context
 
 
 @keras.saving.register_keras_serializable(package="nightcast")
@@ -19,12 +20,13 @@ class InstanceScaling(keras.layers.Layer):
     `mean_std` subtracts the mean and divides by the standard deviation (Kim et al., 2022);
     `mean_abs` divides by the mean absolute value and keeps zero at zero (Salinas et al., 2020);
     `last_season` subtracts the mean of the last season and divides by the root mean square of what
-    remains, for levels that drift. A context that is constant, or that holds nothing, is left in
-    its unit.
+    remains, for levels that drift; `last_two_seasons` takes that root over the last two seasons
+    alone, for trends along many of them. A context that is constant, or that holds nothing, is left
+    in its unit.
 
     Args:
-        method: `mean_std`, `mean_abs` or `last_season`.
-        season_length: Steps of the last season; only `last_season` asks for it.
+        method: `mean_std`, `mean_abs`, `last_season` or `last_two_seasons`.
+        season_length: Steps of a season; only the last two methods ask for it.
         affine: Whether the scaled values are then multiplied by a learned gain and moved by a
             learned bias (Kim et al., 2022), which start at 1 and 0. Both are part of the center and
             the scale that are returned, so that the way back undoes them too. The gain stays
@@ -76,7 +78,7 @@ class InstanceScaling(keras.layers.Layer):
             center, spread = ops.zeros_like(mean), size
         else:
             center = self._level(context, weights, mean)
-            spread = ops.sqrt(_mean(ops.square(context - center), weights))
+            spread = self._spread(context - center, weights, size)
         # Rounding leaves a constant context with a spread of about 1e-7 of its size.
         scale = ops.where(spread > 1e-5 * size, spread, ops.ones_like(spread))
         if self.affine:
@@ -93,6 +95,16 @@ class InstanceScaling(keras.layers.Layer):
         seen = ops.any(last > 0, axis=1, keepdims=True)
         return ops.where(seen, _mean(context[:, -self.season_length :], last), mean)
 
+    def _spread(self, away: Tensor, weights: Tensor, size: Tensor) -> Tensor:
+        """What is divided by: the root mean square of the distances from the center."""
+        spread = _root_mean_square(away, weights)
+        if self.method != "last_two_seasons":
+            return spread
+        recent = slice(-2 * self.season_length, None)
+        near = _root_mean_square(away[:, recent], weights[:, recent])
+        moving = near > 1e-5 * size  # else they are constant, or hardly observed
+        return ops.where(moving, ops.maximum(near, spread / MAX_RISE), spread)
+
     @override
     def compute_output_shape(self, context_shape: Shape, observed_shape: Shape) -> Any:
         return context_shape, (context_shape[0], 1), (context_shape[0], 1)
@@ -101,6 +113,11 @@ class InstanceScaling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         own = {"method": self.method, "season_length": self.season_length, "affine": self.affine}
         return {**super().get_config(), **own}
+
+
+def _root_mean_square(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted over time, shape `(B, 1)`."""
+    return ops.sqrt(_mean(ops.square(values), weights))
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

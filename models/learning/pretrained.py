@@ -1,12 +1,13 @@
 """Weights that come with the package: networks that have learned from synthetic series alone.
 
-`python -m benchmarks.pretraining {hours,days}` made them once from series that it drew by chance,
-those of hours on a GPU: days, weeks and years of many shapes over levels that drift, jump and
-return. What they know is how such series go on, and nothing about any real one.
+`python -m benchmarks.pretraining` made them once from series that it drew by chance, those of
+hours on a GPU: days, weeks and years of many shapes over levels that drift, jump and return. What
+they know is how such series go on, and nothing about any real one.
 """
 
 import hashlib
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,13 +19,13 @@ import numpy as np
 from data_contracts.errors import NightcastError
 from data_contracts.frequency import Grid
 from data_contracts.spec import DECILES
-from models.calendar_features import HARMONICS, cycles_shown
+from models.calendar_features import HARMONICS, cycles_shown, days_per_step
 from models.learning.sampling import split_origins
 from models.learning.settings import NetworkSettings, TrainingSettings
 from models.panel import Floats, Ints, Panel
 
 NETWORKS: Final = ("attention_lstm", "multihead_lstm")
-SCALINGS: Final = ("last_season",)
+SAME_STEP: Final = 0.02  # months are not equally long
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,21 @@ class Weights:
         name: Of the file; another file has another name.
         checksum: SHA-256 of it.
         steps: What its steps are called.
-        steps_per_day: Of its grid.
+        days_per_step: Of its grid, on average.
         season_lengths: That it knows, in steps; the first is a patch.
         num_patches: Of the longest context.
         horizon: Steps that it forecasts at most.
         cycles: Of the calendar, which it has to be shown.
         units, num_heads: Sizes of its networks.
         contexts: Of its members, as multiples of the context of a training from scratch.
+        scaling: Method of `InstanceScaling`.
+        linear_paths: Of its networks, see `TrainingSettings`.
     """
 
     name: str
     checksum: str
     steps: str
-    steps_per_day: int
+    days_per_step: float
     season_lengths: tuple[int, ...]
     num_patches: int
     horizon: int
@@ -55,6 +58,8 @@ class Weights:
     units: int
     num_heads: int
     contexts: tuple[float, ...]
+    scaling: str = "last_season"
+    linear_paths: int = 1
 
     @property
     def patch_length(self) -> int:
@@ -76,7 +81,7 @@ HOURS: Final = Weights(
     name="hourly-2",
     checksum="1699b7d32dc16c8c09c141f9379e1937048c0628f9fe41a5b8e68f8f6764ef0b",
     steps="hours",
-    steps_per_day=24,
+    days_per_step=1 / 24,
     season_lengths=(24, 168),
     num_patches=56,
     horizon=48,
@@ -89,7 +94,7 @@ DAYS: Final = Weights(
     name="daily-1",
     checksum="2b7f2dcd2e8b34263f31f84616b44cb80845e193bfb212a72458496698733b65",
     steps="days",
-    steps_per_day=1,
+    days_per_step=1.0,
     season_lengths=(7,),
     num_patches=24,
     horizon=28,
@@ -98,7 +103,44 @@ DAYS: Final = Weights(
     num_heads=4,
     contexts=(3.0, 1.5),
 )
-KINDS: Final = (HOURS, DAYS)
+WEEKS: Final = Weights(
+    name="weekly-1",
+    checksum="d2fa9f097d8b78891e37cb5f6d617b43ca9f559c783850e33cffa8bdc26f5f80",
+    steps="weeks",
+    days_per_step=7.0,
+    season_lengths=(52,),
+    num_patches=5,
+    horizon=52,
+    cycles=(),
+    units=64,
+    num_heads=4,
+    contexts=(2.5, 2.0),
+    scaling="last_two_seasons",
+    linear_paths=8,
+)
+MONTHS: Final = replace(
+    WEEKS,
+    name="monthly-1",
+    checksum="1bb739ddebfc6e9f2217e63193d1f245609169093f30da986a8c1bb6684ba581",
+    steps="months",
+    days_per_step=30.44,
+    season_lengths=(12,),
+    num_patches=9,
+    horizon=24,
+    contexts=(3.0, 2.0),
+)
+QUARTERS: Final = replace(
+    WEEKS,
+    name="quarterly-1",
+    checksum="9ae59079a722accf6feb1c92647a8b7138067a793951fa581150408c3d725303",
+    steps="quarters",
+    days_per_step=91.31,
+    season_lengths=(4,),
+    num_patches=12,
+    horizon=12,
+    contexts=(3.0, 2.0),
+)
+KINDS: Final = (HOURS, DAYS, WEEKS, MONTHS, QUARTERS)
 # Chosen on earlier cuts of ETTh1 and of the sample, among 1/6, 1/3 and 2/3 of the rate and 2 to 8
 # epochs: a few epochs more suit the one, a few less the other.
 EPOCHS_SHARE: Final = 0.2  # of the epochs of a training from scratch
@@ -116,11 +158,12 @@ Kept = Mapping[str, Floats]
 def weights_for(grid: Grid) -> Weights | None:
     """The weights for steps of this length, None where there are none.
 
-    >>> [(kind := weights_for(Grid(name))) and kind.steps for name in ("h", "D", "B", "30min")]
-    ['hours', 'days', None, None]
+    >>> [(kind := weights_for(Grid(name))) and kind.steps for name in ("h", "30min", "B", "MS")]
+    ['hours', None, None, 'months']
     """
-    fitting = (kind for kind in KINDS if grid.steps_in(days=28) == 28 * kind.steps_per_day)
-    return next(fitting, None)
+    days = days_per_step(grid)
+    near = (kind for kind in KINDS if abs(days / kind.days_per_step - 1) < SAME_STEP)
+    return next(near, None)
 
 
 def pretrained_settings(
@@ -140,7 +183,6 @@ def pretrained_settings(
     weights = weights_for(panel.grid)
     if weights is None:
         raise ValueError("Expected steps that there are weights for; ask why_not_pretrained first.")
-    most = weights.context_length / settings.context_length
     gentle = as_gentle_as_its_size(settings, panel, train_until=train_until)
     return replace(
         gentle,
@@ -148,12 +190,19 @@ def pretrained_settings(
         units=weights.units,
         num_heads=weights.num_heads,
         dropout=0.0,
+        linear_paths=weights.linear_paths,
         tolerance=TOLERANCE,
-        scalings=SCALINGS,
-        contexts=tuple(min(share, most) for share in weights.contexts),
+        scalings=(weights.scaling,),
+        contexts=tuple(_whole_patches(share, settings, weights) for share in weights.contexts),
         max_epochs=max(1, round(EPOCHS_SHARE * settings.max_epochs)),
         learning_rate=RATE_SHARE * gentle.learning_rate,
     )
+
+
+def _whole_patches(share: float, settings: TrainingSettings, weights: Weights) -> float:
+    """A multiple of the context that ends with a patch, and that the weights know."""
+    patches = math.ceil(share * settings.context_length / weights.patch_length)
+    return min(patches, weights.num_patches) * weights.patch_length / settings.context_length
 
 
 def as_gentle_as_its_size(
@@ -189,7 +238,8 @@ def why_not_pretrained(settings: TrainingSettings, panel: Panel, *, train_until:
     """
     weights = weights_for(panel.grid)
     if weights is None:
-        return f"there are weights for {' and '.join(kind.steps for kind in KINDS)} alone"
+        *most, last = (kind.steps for kind in KINDS)
+        return f"there are weights for steps of {', '.join(most)} and {last} alone"
     return _unknown(weights, settings) or _too_much(weights, settings, panel, train_until)
 
 
@@ -253,9 +303,9 @@ def _within(kept: Floats, path: str, sizes: NetworkSettings) -> Floats:
     """Of kept weights those of the patches that a network reads and forecasts."""
     past, ahead = sizes.num_tokens, sizes.num_future_patches
     if path == "head_days/kernel":
-        return kept[-past:, :ahead]
+        return kept[-past:, : ahead * sizes.linear_paths]
     if path == "head_last_day/kernel":
-        return kept[:, : ahead * sizes.patch_length]
+        return kept[:, : ahead * sizes.patch_length * sizes.linear_paths]
     if path.endswith("position_bias"):
         return kept[:, :ahead, -past:]
     return kept
@@ -271,8 +321,8 @@ def _places(path: str, rows: int, sizes: NetworkSettings, num_waves: int) -> Int
     more = len(sizes.known_means) - num_waves
     places = np.arange(rows)
     if path == "encoder_tokens/kernel":  # patches, past, first steps, means
-        places[-2 * num_waves :] += len(sizes.past_means)
-        places[-num_waves:] += more
+        places[rows - 2 * num_waves :] += len(sizes.past_means)
+        places[rows - num_waves :] += more
     elif path == "encoder_queries/kernel":  # state, first steps, means, static
         places[-1 - num_waves :] += more
     elif path == "head_hidden/kernel":  # mixtures, future, what the state says
@@ -282,8 +332,33 @@ def _places(path: str, rows: int, sizes: NetworkSettings, num_waves: int) -> Int
 
 def _of(kind: Weights, network: str, scaling: str) -> Kept:
     begin = f"{network}/{scaling}/"
-    kept = _read(kind.name, kind.checksum)
-    return {key.removeprefix(begin): each for key, each in kept.items() if key.startswith(begin)}
+    everything = _read(kind.name, kind.checksum)
+    kept = {
+        key.removeprefix(begin): each for key, each in everything.items() if key.startswith(begin)
+    }
+    return {**kept, **_for_any_horizon(kept, kind.num_waves)}
+
+
+def _for_any_horizon(kept: Kept, num_waves: int) -> Kept:
+    """What changes so that a shorter horizon is the beginning of a longer one.
+
+    Networks are told which steps of a patch lie within the horizon. Here all did, so what they
+    made of that is a constant and belongs to the bias.
+    """
+    from models.encoding import STEP_WIDTH
+
+    ahead, changed = 1 + num_waves, {}
+    # The order is that of `_places`; queries are told of the first step of a patch and the mean.
+    for layer, behind in (
+        ("encoder_queries", (2 * ahead, ahead)),
+        ("head_hidden", (STEP_WIDTH + ahead,)),
+    ):
+        kernel, bias = kept[f"{layer}/kernel"].copy(), kept[f"{layer}/bias"]
+        rows = [len(kernel) - each for each in behind]
+        changed[f"{layer}/bias"] = bias + kernel[rows].sum(axis=0)
+        kernel[rows] = 0.0
+        changed[f"{layer}/kernel"] = kernel
+    return changed
 
 
 @cache

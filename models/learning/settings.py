@@ -79,6 +79,8 @@ class TrainingSettings:
         holt: Whether level and trend along each series are channels beside the target.
         freeze: Groups of layers that stay as they were in the start, if there is one.
         pretrained: Name of the weights of the package that networks start from; empty for none.
+        linear_paths: Ways in which a network may be linear in the past; where there are several,
+            it weighs them.
         device: Where to train: `auto`, `cpu` or `gpu`.
     """
 
@@ -111,6 +113,7 @@ class TrainingSettings:
     holt: bool = False
     freeze: tuple[str, ...] = ()
     pretrained: str = ""
+    linear_paths: int = 1
     device: str = "auto"
 
     @classmethod
@@ -129,7 +132,8 @@ class TrainingSettings:
 
         Args:
             number: Of the member, from 0.
-            longest: Steps of the longest history; no member reads more.
+            longest: Steps of the longest history. No member reads more, unless it starts from
+                pretrained weights, which know how a history begins.
 
         >>> settings = TrainingSettings("tcn+transformer", 336, 24, (0.5,), (24, 168))
         >>> [settings.member(number, longest=9000).scaling for number in range(4)]
@@ -138,10 +142,10 @@ class TrainingSettings:
         turn, kind = divmod(number, len(self.networks))
         round_of_scalings = turn // len(self.scalings)
         share = self.contexts[round_of_scalings % len(self.contexts)]
-        context = round(self.context_length * share)
+        context = max(round(self.context_length * share), self.season)
         return Member(
             network=self.networks[kind],
-            context_length=min(max(context, self.season), longest),
+            context_length=context if self.pretrained else min(context, longest),
             scaling=self.scalings[turn % len(self.scalings)],
             seed=self.seed + 1000 * number,
         )
@@ -173,6 +177,7 @@ class NetworkSettings:
         modes: Components of the context that come with it, `M`; 0 for none.
         components: As in `TrainingSettings`.
         holt: Whether level and trend come with the context.
+        linear_paths: As in `TrainingSettings`, `E`.
     """
 
     context_length: int
@@ -193,6 +198,7 @@ class NetworkSettings:
     modes: int = 0
     components: Entry = "channels"
     holt: bool = False
+    linear_paths: int = 1
 
     def of(self, member: Member) -> "NetworkSettings":
         """The sizes of one member."""

@@ -518,4 +518,5 @@ def _network_settings(
         modes=settings.decomposition.modes if settings.decomposition else 0,
         components=settings.components,
         holt=settings.holt,
+        linear_paths=settings.linear_paths,
     )

@@ -70,6 +70,7 @@ def in_its_sizes(start: NeuralForecaster, settings: TrainingSettings) -> Trainin
         dropout=had.dropout,
         scalings=had.scalings,
         contexts=had.contexts,
+        linear_paths=had.linear_paths,
         pretrained=had.pretrained,
     )
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.pretraining import days, hours
+from benchmarks.pretraining import days, hours, years
 from data_contracts.frequency import Grid
 from models.calendar_features import calendar_features
-from models.learning.pretrained import DAYS, HOURS
+from models.learning.pretrained import DAYS, HOURS, KINDS, MONTHS, QUARTERS, WEEKS
 
 FAMILIES = pytest.mark.parametrize(
     ("module", "kind", "grid"),
@@ -65,3 +65,52 @@ def test_a_window_goes_on_where_its_context_ends_and_its_calendar_with_it():
     slots = begins - np.where(series, 10_001, 1)[:, None] + np.arange(length + DAYS.horizon)
     np.testing.assert_array_equal(weekday, (np.where(series, 3, 0)[:, None] + slots) % 7)
     np.testing.assert_array_equal(weights, np.where(series, 0.25, 1.0))
+
+
+YEARS = pytest.mark.parametrize(
+    ("year", "kind"),
+    [(years.WEEKS, WEEKS), (years.MONTHS, MONTHS), (years.QUARTERS, QUARTERS)],
+    ids=["weeks", "months", "quarters"],
+)
+
+
+@YEARS
+def test_series_of_few_steps_a_year_are_drawn_whole_and_their_years_return(year, kind):
+    import jax
+
+    values, _, change = (np.asarray(each) for each in year.draw(jax.random.PRNGKey(3), 512))
+
+    assert values.shape == (512, year.steps)
+    assert kind.context_length + kind.horizon < year.steps
+    assert np.isfinite(values).all()
+    assert (change > 0).all()
+    moves = np.diff(values, axis=1)
+    moves = moves / (moves.std(axis=1, keepdims=True) + 1e-6)
+
+    def alike(lag):
+        return (moves[:, lag:] * moves[:, :-lag]).mean()
+
+    halfway = year.season // 2 + (year.season == 4)
+    assert alike(year.season) > alike(halfway) + 0.1
+
+
+@YEARS
+def test_windows_of_few_steps_a_year_have_no_calendar(year, kind):
+    import jax
+
+    from benchmarks.pretraining.network import Source, windows
+
+    series = year.draw(jax.random.PRNGKey(3), 8)
+
+    inputs, target, _ = windows(
+        jax.random.PRNGKey(1), series, Source(kind, year.draw, year.calendar()), 16
+    )
+
+    assert set(inputs) == {"context", "observed"}
+    assert target.shape == (16, kind.horizon)
+
+
+def test_there_is_a_recipe_for_every_kind_of_weights():
+    from benchmarks.pretraining.recipes import RECIPES
+
+    assert [recipe.source.kind for recipe in RECIPES.values()] == list(KINDS)

@@ -37,6 +37,29 @@ def test_a_drifting_level_is_that_of_the_last_season(check_layer):
     np.testing.assert_allclose(scaled[1], [-1, 1, 0, 0], rtol=1e-6)
 
 
+def test_a_trend_along_many_seasons_does_not_hide_what_a_season_does(check_layer):
+    context = np.array([[90, 80, 7, 3, 6, 4], [90, 80, 5, 5, 5, 5]], "float32")
+    observed = np.ones_like(context, bool)
+
+    scaled, center, scale = check_layer(InstanceScaling("last_two_seasons", 2), context, observed)
+
+    np.testing.assert_allclose(center, [[5], [5]])
+    np.testing.assert_allclose(scale[0], [np.sqrt((4 + 4 + 1 + 1) / 4)], rtol=1e-6)
+    np.testing.assert_allclose(scaled[0, 2:] * scale[0], [2, -2, 1, -1], rtol=1e-6)
+    whole = np.sqrt((85**2 + 75**2) / 6)  # the second's last two seasons are constant
+    np.testing.assert_allclose(scale[1], [whole], rtol=1e-6)
+
+
+def test_a_context_that_came_nearly_to_rest_is_not_blown_up(check_layer):
+    context = np.array([[100, -100, 0, 0, 0.01, 0.01]], "float32")
+
+    _, _, scale = check_layer(
+        InstanceScaling("last_two_seasons", 2), context, np.ones_like(context, bool)
+    )
+
+    np.testing.assert_allclose(scale, [[np.sqrt(20_000 / 6) / 100]], rtol=1e-4)
+
+
 def test_a_constant_and_an_empty_context_keep_their_unit():
     scaled, center, scale = InstanceScaling()(CONTEXT, OBSERVED)
 
@@ -106,5 +129,5 @@ def test_values_that_were_not_observed_do_not_count():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(ValueError, match="one of mean_std, mean_abs, last_season .*got 'robust'"):
+    with pytest.raises(ValueError, match="one of mean_std, mean_abs, last_season, .*got 'robust'"):
         InstanceScaling("robust")

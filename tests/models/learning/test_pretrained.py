@@ -12,10 +12,13 @@ from models.learning.pretrained import (
     DAYS,
     HOURS,
     KINDS,
+    MONTHS,
     NETWORKS,
-    SCALINGS,
+    QUARTERS,
+    WEEKS,
     pretrained_settings,
     take_over,
+    weights_for,
     why_not_pretrained,
 )
 from models.learning.settings import NetworkSettings, TrainingSettings
@@ -50,7 +53,8 @@ def _sizes(kind=HOURS, **changes):
             known_scales=(1.0,) * known,
             units=kind.units,
             num_heads=kind.num_heads,
-            scaling="last_season",
+            scaling=kind.scaling,
+            linear_paths=kind.linear_paths,
         ),
         **changes,
     )
@@ -66,10 +70,11 @@ def _network(name="attention_lstm", kind=HOURS, **changes):
 def _window(rng, kind=HOURS):
     """One window whose calendar and covariates are drawn by chance."""
     length = kind.context_length
+    waves = rng.normal(size=(1, length + kind.horizon, kind.num_waves)).astype(np.float32)
     return {
         "context": rng.normal(size=(1, length)).astype(np.float32),
         "observed": np.ones((1, length), bool),
-        "known": rng.normal(size=(1, length + kind.horizon, kind.num_waves)).astype(np.float32),
+        **({"known": waves} if kind.num_waves else {}),
     }
 
 
@@ -92,13 +97,12 @@ def started(panel, train_until):
 
 @every_kind
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("scaling", SCALINGS)
-def test_there_are_weights_for_every_variable_that_learns(name, scaling, kind):
-    network = build_network(name, _sizes(kind, scaling=scaling), seed=0)
+def test_there_are_weights_for_every_variable_that_learns(name, kind):
+    network = build_network(name, _sizes(kind), seed=0)
 
     wanted = {variable.path for variable in network.trainable_variables}
 
-    assert wanted == set(pretrained._of(kind, name, scaling))
+    assert wanted == set(pretrained._of(kind, name, kind.scaling))
 
 
 def _noisy_windows(kind, frequency, *, size=64):
@@ -109,18 +113,18 @@ def _noisy_windows(kind, frequency, *, size=64):
     shape = rng.normal(size=(size, season))[:, slots % season]
     level = rng.normal(size=(size, len(slots))).cumsum(axis=1) / season**0.5
     values = (shape + level + rng.normal(size=level.shape)).astype(np.float32)
-    waves = calendar_features(Grid(frequency), slots, kind.cycles)
-    window = {
-        "context": values[:, :length],
-        "observed": np.ones((size, length), bool),
-        "known": np.repeat(waves[None], size, axis=0),
-    }
+    window = {"context": values[:, :length], "observed": np.ones((size, length), bool)}
+    if kind.cycles:
+        waves = calendar_features(Grid(frequency), slots, kind.cycles)
+        window["known"] = np.repeat(waves[None], size, axis=0)
     return window, values[:, length:]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
-    ("kind", "frequency"), [(HOURS, "h"), (DAYS, "D")], ids=["hourly", "daily"]
+    ("kind", "frequency"),
+    [(HOURS, "h"), (DAYS, "D"), (WEEKS, "W-MON"), (MONTHS, "MS"), (QUARTERS, "QS")],
+    ids=lambda each: each if isinstance(each, str) else each.name,
 )
 def test_they_know_how_series_go_on_before_any_real_one_was_seen(name, kind, frequency):
     window, target = _noisy_windows(kind, frequency)
@@ -139,7 +143,7 @@ def test_covariates_that_it_does_not_know_change_nothing_until_they_are_learned(
     window, length = _window(rng, kind), kind.context_length
     more = rng.normal(size=(1, length + kind.horizon, 3)).astype(np.float32)
     wide = window | {
-        "known": np.concatenate([window["known"], more], axis=-1),
+        "known": np.concatenate([window["known"], more], axis=-1) if kind.num_waves else more,
         "past": rng.normal(size=(1, length, 2)).astype(np.float32),
         "static": np.ones((1, 1), np.int32),
     }
@@ -159,13 +163,18 @@ def test_covariates_that_it_does_not_know_change_nothing_until_they_are_learned(
 
 @every_kind
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_shorter_horizon_of_whole_patches_is_the_beginning_of_the_longest(name, kind):
-    window, less = _window(np.random.default_rng(2), kind), kind.horizon // 2
-    short = window | {"known": window["known"][:, :-less]}
+def test_a_shorter_horizon_is_the_beginning_of_the_longest(name, kind):
+    window, horizon = _window(np.random.default_rng(2), kind), 2 * kind.horizon // 3 + 1
+    assert horizon % kind.patch_length  # not even the end of a patch
+    short = dict(window)
+    if kind.cycles:  # told by the mean of a patch, which is filled up by zeros: so zeros throughout
+        begun = kind.context_length + horizon // kind.patch_length * kind.patch_length
+        window["known"][:, begun:] = 0
+        short["known"] = window["known"][:, : kind.context_length + horizon]
 
     np.testing.assert_allclose(
-        _network(name, kind, horizon=less).predict_on_batch(short),
-        _network(name, kind).predict_on_batch(window)[:, :less],
+        _network(name, kind, horizon=horizon).predict_on_batch(short),
+        _network(name, kind).predict_on_batch(window)[:, :horizon],
         rtol=1e-4,
         atol=1e-4,
     )
@@ -183,7 +192,7 @@ def test_members_read_as_long_as_they_have_learned_to_read(make_panel, context, 
     members = [settings.member(number, longest=9000) for number in range(2)]
 
     assert [member.context_length for member in members] == reads
-    assert {member.scaling for member in members} == set(SCALINGS)
+    assert {member.scaling for member in members} == {HOURS.scaling}
 
 
 @pytest.mark.parametrize(
@@ -278,20 +287,44 @@ def test_half_hours_are_not_taken_for_hours(make_panel):
 
     why = why_not_pretrained(SETTINGS, panel, train_until=3000)
 
-    assert why == "there are weights for hours and days alone"
+    assert why == "there are weights for steps of hours, days, weeks, months and quarters alone"
 
 
-def test_a_daily_panel_starts_from_weights_of_days(make_panel):
-    panel = make_panel([np.ones(200)], horizon=14, cutoff_slot=3000)
-    panel = dataclasses.replace(panel, grid=Grid("D"))
-    scratch = dataclasses.replace(SETTINGS, season_lengths=(7,), context_length=56, horizon=14)
+@pytest.mark.parametrize(
+    ("frequency", "kind", "reads"),
+    [
+        ("D", DAYS, [168, 84]),
+        ("W-SUN", WEEKS, [260, 208]),
+        ("MS", MONTHS, [108, 72]),
+        ("QS", QUARTERS, [48, 32]),
+    ],
+)
+def test_a_panel_starts_from_the_weights_of_its_steps(make_panel, frequency, kind, reads):
+    grid = Grid(frequency)
+    panel = make_panel([np.ones(300)], horizon=7, cutoff_slot=500)
+    panel = dataclasses.replace(panel, grid=grid)
+    scratch = dataclasses.replace(
+        SETTINGS,
+        season_lengths=grid.habits.season_lengths,
+        context_length=grid.habits.context_length,
+        horizon=7,
+    )
 
-    settings = pretrained_settings(scratch, panel, train_until=3000)
+    settings = pretrained_settings(scratch, panel, train_until=500)
 
-    members = [settings.member(number, longest=200) for number in range(2)]
-    assert why_not_pretrained(scratch, panel, train_until=3000) == ""
-    assert (settings.pretrained, settings.units) == (DAYS.name, DAYS.units)
-    assert [member.context_length for member in members] == [168, 84]
+    members = [settings.member(number, longest=300) for number in range(2)]
+    assert why_not_pretrained(scratch, panel, train_until=500) == ""
+    assert (settings.pretrained, settings.units) == (kind.name, kind.units)
+    assert settings.linear_paths == kind.linear_paths
+    assert [member.context_length for member in members] == reads
+
+
+@pytest.mark.parametrize(
+    ("frequency", "known"),
+    [("2W-SUN", False), ("ME", True), ("SMS", False), ("QE", True), ("YS", False), ("B", False)],
+)
+def test_weights_are_those_of_steps_as_long(frequency, known):
+    assert (weights_for(Grid(frequency)) is not None) == known
 
 
 def test_a_daily_panel_of_two_years_is_shown_the_year_too(make_panel):

@@ -1,0 +1,59 @@
+"""How the weights of each kind are made: from which series, and at what pace."""
+
+from dataclasses import dataclass
+
+from benchmarks.pretraining import days, hours
+from benchmarks.pretraining.network import Source
+from benchmarks.pretraining.years import MONTHS as MONTHS_OF_A_YEAR
+from benchmarks.pretraining.years import QUARTERS as QUARTERS_OF_A_YEAR
+from benchmarks.pretraining.years import WEEKS as WEEKS_OF_A_YEAR
+from models.learning.pretrained import DAYS, HOURS, MONTHS, QUARTERS, WEEKS
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How steps and new series take turns.
+
+    Attributes:
+        bank, chunk: Chunks of series at hand, and series in each; one is new every round.
+        round: Steps of every network.
+        batch: Windows of a step.
+    """
+
+    bank: int
+    chunk: int
+    round: int
+    batch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How one kind of weights is made.
+
+    Attributes:
+        source: What series they learn from.
+        pace: How these are dealt out.
+        gpu: Whether it takes a GPU to be done within the hour.
+    """
+
+    source: Source
+    pace: Pace
+    gpu: bool = False
+
+
+_QUIET = Pace(16, 2048, 100, 512)  # for two cores
+RECIPES = {
+    recipe.source.kind.steps: recipe
+    for recipe in (
+        Recipe(Source(HOURS, hours.draw, hours.calendar()), Pace(24, 4096, 20, 1024), gpu=True),
+        Recipe(Source(DAYS, days.draw, days.calendar()), _QUIET),
+        *(
+            Recipe(Source(kind, year.draw, year.calendar()), _QUIET)
+            for kind, year in (
+                (WEEKS, WEEKS_OF_A_YEAR),
+                (MONTHS, MONTHS_OF_A_YEAR),
+                (QUARTERS, QUARTERS_OF_A_YEAR),
+            )
+        ),
+    )
+}
