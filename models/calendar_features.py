@@ -90,10 +90,15 @@ class CalendarTable:
 
     @classmethod
     def between(cls, grid: Grid, first: int, last: int, cycles: tuple[str, ...]) -> "CalendarTable":
-        """Features of the slots from `first` to `last`."""
+        """Features of the slots from `first` to `last`.
+
+        Before the calendar of months and the like begins, where a context may reach but nothing was
+        observed, they are those of its first step.
+        """
+        first = first if grid.step is not None else max(first, 0)
         return cls(first, calendar_features(grid, np.arange(first, last + 1), cycles))
 
     def at(self, slots: Ints) -> Floats:
         """Features of slots of any shape, along a new last axis."""
-        found: Floats = self.features[slots - self.first_slot]
+        found: Floats = self.features[np.maximum(slots - self.first_slot, 0)]
         return found

@@ -342,8 +342,9 @@ def _of(kind: Weights, network: str, scaling: str) -> Kept:
 def _for_any_horizon(kept: Kept, num_waves: int) -> Kept:
     """What changes so that a shorter horizon is the beginning of a longer one.
 
-    Networks are told which steps of a patch lie within the horizon. Here all did, so what they
-    made of that is a constant and belongs to the bias.
+    It is only nearly so where a calendar is told, whose mean over the last patch ends with the
+    horizon. Networks are told which steps of a patch lie within the horizon. Here all did, so what
+    they made of that is a constant and belongs to the bias.
     """
     from models.encoding import STEP_WIDTH
 

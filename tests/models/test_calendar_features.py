@@ -97,3 +97,12 @@ def test_a_table_looks_up_what_was_computed_once():
 
     expected = calendar_features(NEW_YORK, slots.ravel(), ("day", "week"))
     np.testing.assert_array_equal(found.reshape(4, -1), expected)
+
+
+def test_a_context_may_reach_back_before_the_calendar_of_months_begins():
+    months = Grid("MS")
+
+    table = CalendarTable.between(months, -5, 20, ("year",))
+
+    expected = calendar_features(months, np.array([0, 0, 1, 20]), ("year",))
+    np.testing.assert_array_equal(table.at(np.array([-5, 0, 1, 20])), expected)

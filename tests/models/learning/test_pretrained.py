@@ -319,6 +319,32 @@ def test_a_panel_starts_from_the_weights_of_its_steps(make_panel, frequency, kin
     assert [member.context_length for member in members] == reads
 
 
+def test_contexts_reach_back_beyond_a_short_history_as_the_weights_know_it(make_panel):
+    rng = np.random.default_rng(6)
+    panel = make_panel([rng.normal(size=100) for _ in range(2)], horizon=7, cutoff_slot=500)
+    panel = dataclasses.replace(panel, grid=Grid("W-MON"))
+    scratch = dataclasses.replace(SETTINGS, season_lengths=(52,), context_length=80, horizon=7)
+    settings = dataclasses.replace(
+        pretrained_settings(scratch, panel, train_until=480), learning_rate=0.0
+    )
+
+    forecaster = train(panel, settings, train_until=480)
+
+    assert [member.context_length for member in forecaster.members] == [208]
+    begun = panel.first_slots[0]
+    quantiles = forecaster.predict(panel, np.array([0, 0]), np.array([480, begun + 10]))
+    assert np.isfinite(quantiles).all()
+
+
+def test_a_champion_that_began_from_them_still_fits_when_its_history_has_grown(days):
+    scratch = dataclasses.replace(SETTINGS, context_length=96)
+    champion = train(days, pretrained_settings(scratch, days, train_until=840), train_until=840)
+    (member,) = champion.members
+    assert days.lengths_until(840).max() < member.context_length < days.lengths_until(950).max()
+
+    assert why_not(champion, days, scratch, train_until=950) == ""
+
+
 @pytest.mark.parametrize(
     ("frequency", "known"),
     [("2W-SUN", False), ("ME", True), ("SMS", False), ("QE", True), ("YS", False), ("B", False)],

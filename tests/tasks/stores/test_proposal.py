@@ -247,6 +247,23 @@ def test_a_short_history_gets_short_seasons_and_a_short_context(tmp_path):
     assert any("history of 60 steps is short" in note for note in proposal.notes)
 
 
+@pytest.mark.parametrize(
+    ("frequency", "periods", "seasons", "context"),
+    [
+        ("W-MON", 93, (1,), 31),
+        ("W-MON", 94, (52,), 52),
+        ("W-MON", 200, (52,), 66),
+        ("D", 20, (1,), 6),
+    ],
+)
+def test_two_years_of_weeks_keep_the_season_that_the_weights_of_the_package_know(
+    frequency, periods, seasons, context, tmp_path
+):
+    spec = propose(panel(frequency, periods=periods), tmp_path).spec
+
+    assert (spec.seasons, spec.context_length) == (seasons, context)
+
+
 @pytest.mark.parametrize("order", ["by series", "by time", "shuffled"])
 def test_a_large_file_is_read_in_part_whatever_its_order(order, tmp_path, monkeypatch):
     monkeypatch.setattr("tasks.stores.excerpt.MAX_ROWS", 3000)
