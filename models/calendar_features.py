@@ -95,10 +95,11 @@ class CalendarTable:
         Before the calendar of months and the like begins, where a context may reach but nothing was
         observed, they are those of its first step.
         """
-        first = first if grid.step is not None else max(first, 0)
-        return cls(first, calendar_features(grid, np.arange(first, last + 1), cycles))
+        slots = np.arange(first, last + 1)
+        within = slots if grid.step is not None else np.maximum(slots, 0)
+        return cls(first, calendar_features(grid, within, cycles))
 
     def at(self, slots: Ints) -> Floats:
         """Features of slots of any shape, along a new last axis."""
-        found: Floats = self.features[np.maximum(slots - self.first_slot, 0)]
+        found: Floats = self.features[slots - self.first_slot]
         return found

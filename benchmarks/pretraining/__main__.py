@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.command import tell
+from models.learning.pretrained import KINDS, NETWORKS
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
@@ -33,18 +34,18 @@ SEED = 2026
 
 def main() -> int:
     """Train for some minutes, write the file, and print its checksum."""
-    from benchmarks.pretraining.recipes import RECIPES
-    from models.learning.device import num_gpus
-
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.pretraining",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("steps", choices=tuple(RECIPES), help="of the series")
+    parser.add_argument("steps", choices=[kind.steps for kind in KINDS], help="of the series")
     parser.add_argument("--minutes", type=float, default=5.0, help="of training, without compiling")
     parser.add_argument("--out", type=Path, default=Path(".benchmarks/weights.npz"))
     options = parser.parse_args()
+    from benchmarks.pretraining.recipes import RECIPES
+    from models.learning.device import num_gpus
+
     recipe = RECIPES[options.steps]
     if recipe.gpu and not num_gpus():
         tell("There is no GPU that JAX can see; the weights of the package stay as they are.")
@@ -63,7 +64,6 @@ def _pretrain(recipe: Any, seconds: float) -> dict[str, Any]:
 
     from benchmarks.pretraining.network import Pretraining
     from models.learning.learning_rate import learning_rate_share
-    from models.learning.pretrained import NETWORKS
 
     source, pace = recipe.source, recipe.pace
     fresh = jax.jit(lambda key: source.draw(key, pace.chunk))

@@ -182,8 +182,12 @@ def distorted(draws: Draws, values: Array, *, smallest_count: float = 1.0) -> Ar
 
 def usual_change(values: Array, season: int) -> Array:
     """How much series change within a season on average, never nothing, shape `(n,)`."""
-    change = jnp.mean(jnp.abs(values[:, season:] - values[:, :-season]), axis=1)
-    return jnp.maximum(change, 0.05 * values.std(axis=1) + 1e-3)
+    return jnp.maximum(mean_change(values, season), 0.05 * values.std(axis=1) + 1e-3)
+
+
+def mean_change(values: Array, lag: int) -> Array:
+    """How far steps so many apart lie from each other on average, shape `(n,)`."""
+    return jnp.mean(jnp.abs(values[:, lag:] - values[:, :-lag]), axis=1)
 
 
 def waves(phase: Array, harmonics: int) -> Array:

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from benchmarks.pretraining import days, hours
+from benchmarks.pretraining import days, hours, years
 from benchmarks.pretraining.network import Source
-from benchmarks.pretraining.years import MONTHS as MONTHS_OF_A_YEAR
-from benchmarks.pretraining.years import QUARTERS as QUARTERS_OF_A_YEAR
-from benchmarks.pretraining.years import WEEKS as WEEKS_OF_A_YEAR
 from models.learning.pretrained import DAYS, HOURS, MONTHS, QUARTERS, WEEKS
 
 
@@ -47,13 +44,8 @@ RECIPES = {
     for recipe in (
         Recipe(Source(HOURS, hours.draw, hours.calendar()), Pace(24, 4096, 20, 1024), gpu=True),
         Recipe(Source(DAYS, days.draw, days.calendar()), _QUIET),
-        *(
-            Recipe(Source(kind, year.draw, year.calendar()), _QUIET)
-            for kind, year in (
-                (WEEKS, WEEKS_OF_A_YEAR),
-                (MONTHS, MONTHS_OF_A_YEAR),
-                (QUARTERS, QUARTERS_OF_A_YEAR),
-            )
-        ),
+        Recipe(Source(WEEKS, years.WEEKS.draw, years.WEEKS.calendar()), _QUIET),
+        Recipe(Source(MONTHS, years.MONTHS.draw, years.MONTHS.calendar()), _QUIET),
+        Recipe(Source(QUARTERS, years.QUARTERS.draw, years.QUARTERS.calendar()), _QUIET),
     )
 }

@@ -8,6 +8,7 @@ from benchmarks.pretraining.draws import (
     Array,
     Draws,
     distorted,
+    mean_change,
     noise,
     unit,
 )
@@ -52,11 +53,7 @@ class Year:
 
     def _usual_change(self, values: Array) -> Array:
         """How much series change within a year, or within three steps if that is less."""
-        within = [
-            jnp.mean(jnp.abs(values[:, lag:] - values[:, :-lag]), axis=1)
-            for lag in (1, self.season)
-        ]
-        least = jnp.minimum(3 * within[0], within[1])
+        least = jnp.minimum(3 * mean_change(values, 1), mean_change(values, self.season))
         return jnp.maximum(least, 0.01 * values.std(axis=1) + 1e-3)
 
     def _profile(self, draws: Draws, turn: Array) -> Array:

@@ -290,7 +290,7 @@ def take_over(network: Any, name: str, sizes: NetworkSettings, weights: str) -> 
     kind = next((kind for kind in KINDS if kind.name == weights), None)
     if kind is None:
         raise _not_here(weights)
-    kept = _of(kind, name, sizes.scaling)
+    kept = _of(kind, name)
     for variable in network.trainable_variables:
         if variable.path in kept:
             known = _within(kept[variable.path], variable.path, sizes)
@@ -330,8 +330,8 @@ def _places(path: str, rows: int, sizes: NetworkSettings, num_waves: int) -> Int
     return places
 
 
-def _of(kind: Weights, network: str, scaling: str) -> Kept:
-    begin = f"{network}/{scaling}/"
+def _of(kind: Weights, network: str) -> Kept:
+    begin = f"{network}/{kind.scaling}/"
     everything = _read(kind.name, kind.checksum)
     kept = {
         key.removeprefix(begin): each for key, each in everything.items() if key.startswith(begin)

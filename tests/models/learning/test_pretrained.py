@@ -102,7 +102,7 @@ def test_there_are_weights_for_every_variable_that_learns(name, kind):
 
     wanted = {variable.path for variable in network.trainable_variables}
 
-    assert wanted == set(pretrained._of(kind, name, kind.scaling))
+    assert wanted == set(pretrained._of(kind, name))
 
 
 def _noisy_windows(kind, frequency, *, size=64):
@@ -230,7 +230,7 @@ def test_groups_that_are_frozen_stay_as_they_came(days):
 
     forecaster = train(days, frozen, train_until=950)
 
-    kept = pretrained._of(HOURS, "attention_lstm", forecaster.members[0].scaling)
+    kept = pretrained._of(HOURS, "attention_lstm")
     (network,) = forecaster.networks
     values = {variable.path: np.array(variable.value) for variable in network.variables}
     same = {path for path, value in kept.items() if np.array_equal(values[path], value)}
