@@ -200,10 +200,22 @@ def test_whoever_asks_again_after_a_failure_has_it_run_anew(pool):
 
 
 def test_whoever_is_interrupted_leaves_no_run_waiting(pool):
-    threading.Timer(2, signal.raise_signal, [signal.SIGINT]).start()
+    over = threading.Event()
 
-    with pytest.raises(KeyboardInterrupt):
-        call(pool.order(), LONG)
+    def interrupt():  # again, because Python drops an interrupt that lands in a destructor
+        wait = 2
+        while not over.wait(wait):
+            signal.raise_signal(signal.SIGINT)
+            wait = 15
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call(pool.order(), LONG)
+    finally:
+        over.set()
+        thread.join()
 
     assert set(pool.states()) <= {"CANCELLED"}
 
