@@ -19,7 +19,8 @@ from models.learning.window_inputs import BATCH_SIZE, Arrays, Features, WindowRe
 from models.learning.workbench import Workbench, workbench
 from models.panel import Floats, Ints, Panel
 
-WINDOWS_AT_ONCE = 16 * BATCH_SIZE  # of which the forecasts of all members are in memory
+BATCHES_AT_ONCE = 16  # of which the forecasts of all members are in memory
+STEPS_AT_ONCE = BATCHES_AT_ONCE * BATCH_SIZE * 1344  # of context, with a calendar about 0.3 GB
 FORMAT = 3  # grows when a forecaster that was saved before can no longer be read
 
 
@@ -121,8 +122,10 @@ class NeuralForecaster:
         """Write what the members forecast together, of the target or of the auxiliary ones."""
         weights = () if auxiliary else self.weights  # learned on the target, good for it alone
         readers = self._readers(panel)
-        for begin in range(0, len(series), WINDOWS_AT_ONCE):
-            rows = slice(begin, begin + WINDOWS_AT_ONCE)
+        batches = STEPS_AT_ONCE // (BATCH_SIZE * max(readers))
+        windows = BATCH_SIZE * min(max(1, batches), BATCHES_AT_ONCE)
+        for begin in range(0, len(series), windows):
+            rows = slice(begin, begin + windows)
             forecasts = np.empty((len(self.members), *quantiles[rows].shape), np.float32)
             for length, reader in readers.items():
                 inputs = list(reader.batches(series[rows], origins[rows]))

@@ -5,6 +5,7 @@ import pytest
 
 from data_contracts.errors import NightcastError, SpecError
 from models.decomposition.settings import Decomposition
+from models.forecasters import neural
 from models.forecasters.neural import NeuralForecaster
 from models.forecasters.persistence import load_forecaster
 from models.forecasters.support import Support
@@ -72,6 +73,22 @@ def test_a_forecast_does_not_depend_on_the_others_made_beside_it(forecaster, pan
     for at in range(9):
         alone = forecaster.predict(panel, series[at : at + 1], origins[at : at + 1])
         np.testing.assert_array_equal(alone[0], together[at])
+
+
+def test_of_long_contexts_fewer_lie_in_memory_at_once(forecaster, panel, monkeypatch):
+    windows, read = _windows(2 * BATCH_SIZE + 7), []
+    together = forecaster.predict(panel, *windows)
+    forecast = NeuralForecaster._forecast
+
+    def counted(self, number, inputs, *rest, **options):
+        read.append(len(inputs))
+        forecast(self, number, inputs, *rest, **options)
+
+    monkeypatch.setattr(NeuralForecaster, "_forecast", counted)
+    monkeypatch.setattr(neural, "STEPS_AT_ONCE", 1)
+
+    np.testing.assert_array_equal(forecaster.predict(panel, *windows), together)
+    assert read == [1] * 3 * len(forecaster.members)
 
 
 def test_members_are_combined_by_the_median(forecaster, panel):
