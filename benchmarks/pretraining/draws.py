@@ -117,15 +117,16 @@ class Draws:
         """Between 0 and 1, mostly near one of them, and slow to change."""
         return jax.nn.sigmoid(2.0 * self.process(low, high))
 
-    def days_off(self, usual: float, most: int) -> Array:
-        """Days of the week that are unlike the others, shape `(n, 7)`.
+    def days_off(self, usual: float, most: int, days: int = 7) -> Array:
+        """Days of the week that are unlike the others, shape `(n, days)`.
 
         Args:
             usual: Share of series whose days off are Saturday and Sunday.
             most: Days off of the others, at most.
+            days: Of the week that are counted, from Monday.
         """
-        some = jnp.argsort(self.uniform(0, 1, 7), axis=1) < self.whole(1, most + 1, 1)
-        return jnp.where(self.happens(usual), jnp.arange(7)[None] >= 5, some)
+        some = jnp.argsort(self.uniform(0, 1, days), axis=1) < self.whole(1, most + 1, 1)
+        return jnp.where(self.happens(usual), jnp.arange(days)[None] >= 5, some)
 
     def mixed(self, parts: Sequence[Array]) -> Array:
         """A few of some processes, each at a random size; of about unit variance."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.pretraining import days, hours, years
 from benchmarks.pretraining.network import Source
-from models.learning.pretrained import DAYS, HOURS, MONTHS, QUARTERS, WEEKS
+from models.learning.pretrained import BUSINESS_DAYS, DAYS, HOURS, MONTHS, QUARTERS, WEEKS
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ RECIPES = {
     recipe.source.kind.steps: recipe
     for recipe in (
         Recipe(Source(HOURS, hours.draw, hours.calendar()), Pace(24, 4096, 20, 1024), gpu=True),
-        Recipe(Source(DAYS, days.draw, days.calendar()), _QUIET),
+        Recipe(Source(DAYS, days.DAYS.draw, days.DAYS.calendar()), _QUIET),
+        Recipe(
+            Source(BUSINESS_DAYS, days.BUSINESS_DAYS.draw, days.BUSINESS_DAYS.calendar()), _QUIET
+        ),
         Recipe(Source(WEEKS, years.WEEKS.draw, years.WEEKS.calendar()), _QUIET),
         Recipe(Source(MONTHS, years.MONTHS.draw, years.MONTHS.calendar()), _QUIET),
         Recipe(Source(QUARTERS, years.QUARTERS.draw, years.QUARTERS.calendar()), _QUIET),

@@ -5,27 +5,20 @@ hours on a GPU: days, weeks and years of many shapes over levels that drift, jum
 they know is how such series go on, and nothing about any real one.
 """
 
-import hashlib
-import io
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from data_contracts.errors import NightcastError
 from data_contracts.frequency import Grid
 from data_contracts.spec import DECILES
 from models.calendar_features import HARMONICS, cycles_shown, days_per_step
 from models.learning.sampling import split_origins
-from models.learning.settings import NetworkSettings, TrainingSettings
-from models.panel import Floats, Ints, Panel
+from models.learning.settings import TrainingSettings
+from models.panel import Panel
 
 NETWORKS: Final = ("attention_lstm", "multihead_lstm")
 SAME_STEP: Final = 0.02  # months are not equally long
+MOST_STEPS: Final = 288  # of a day; 56 days of single minutes would be 80,640 steps
 
 
 @dataclass(frozen=True)
@@ -45,6 +38,7 @@ class Weights:
         contexts: Of its members, as multiples of the context of a training from scratch.
         scaling: Method of `InstanceScaling`.
         linear_paths: Of its networks, see `TrainingSettings`.
+        steps_made_of: Of a patch when the file was made; 0 where as many as here.
     """
 
     name: str
@@ -60,11 +54,30 @@ class Weights:
     contexts: tuple[float, ...]
     scaling: str = "last_season"
     linear_paths: int = 1
+    steps_made_of: int = 0
+
+    def in_steps(self, patch_length: int) -> "Weights":
+        """The same weights for steps of which so many make a patch."""
+        made_of = self.patch_length
+        return replace(
+            self,
+            days_per_step=self.days_per_step * made_of / patch_length,
+            season_lengths=tuple(
+                season * patch_length // made_of for season in self.season_lengths
+            ),
+            horizon=self.horizon * patch_length // made_of,
+            steps_made_of=made_of,
+        )
 
     @property
     def patch_length(self) -> int:
         """Steps per token."""
         return self.season_lengths[0]
+
+    @property
+    def parts(self) -> float:
+        """Steps for each of those that the file was made of."""
+        return self.patch_length / (self.steps_made_of or self.patch_length)
 
     @property
     def context_length(self) -> int:
@@ -103,6 +116,17 @@ DAYS: Final = Weights(
     num_heads=4,
     contexts=(3.0, 1.5),
 )
+BUSINESS_DAYS: Final = replace(
+    DAYS,
+    name="business-daily-1",
+    checksum="60aef67f3a3a139b02b70f4d087d52f421ce5172cc2a580a38f151dddd54d3c9",
+    steps="business days",
+    days_per_step=1.4,
+    season_lengths=(5,),
+    horizon=20,
+    contexts=(2.4, 1.2),
+    linear_paths=8,
+)
 WEEKS: Final = Weights(
     name="weekly-1",
     checksum="d2fa9f097d8b78891e37cb5f6d617b43ca9f559c783850e33cffa8bdc26f5f80",
@@ -140,7 +164,7 @@ QUARTERS: Final = replace(
     horizon=12,
     contexts=(3.0, 2.0),
 )
-KINDS: Final = (HOURS, DAYS, WEEKS, MONTHS, QUARTERS)
+KINDS: Final = (HOURS, DAYS, BUSINESS_DAYS, WEEKS, MONTHS, QUARTERS)
 # Chosen on earlier cuts of ETTh1 and of the sample, among 1/6, 1/3 and 2/3 of the rate and 2 to 8
 # epochs: a few epochs more suit the one, a few less the other.
 EPOCHS_SHARE: Final = 0.2  # of the epochs of a training from scratch
@@ -152,16 +176,19 @@ TOLERANCE: Final = 0.02  # the held-out windows tell so few epochs apart only by
 ENOUGH_WINDOWS: Final = 98_304  # of a panel; ETTh1 and the sample have more
 WINDOWS_SHARE: Final = 1 / 8  # of a panel, in one epoch, at least a batch; neighbours are alike
 
-Kept = Mapping[str, Floats]
-
 
 def weights_for(grid: Grid) -> Weights | None:
     """The weights for steps of this length, None where there are none.
 
-    >>> [(kind := weights_for(Grid(name))) and kind.steps for name in ("h", "30min", "B", "MS")]
-    ['hours', None, None, 'months']
+    Those of hours are for all steps of which a day holds a whole number.
+
+    >>> [(kind := weights_for(Grid(name))) and kind.steps for name in ("h", "15min", "2D", "MS")]
+    ['hours', 'hours', None, 'months']
     """
     days = days_per_step(grid)
+    steps = round(1 / days)  # of a day
+    if 1 < steps <= MOST_STEPS and math.isclose(steps * days, 1):
+        return HOURS.in_steps(steps)
     near = (kind for kind in KINDS if abs(days / kind.days_per_step - 1) < SAME_STEP)
     return next(near, None)
 
@@ -220,7 +247,9 @@ def as_gentle_as_its_size(
     Raises:
         RefusedError: If no series has a window that ends by `train_until`.
     """
-    windows = split_origins(panel, settings, train_until).everything.total
+    weights = weights_for(panel.grid)
+    parts = max(1.0, weights.parts) if weights else 1.0  # which tell hardly more than the whole
+    windows = split_origins(panel, settings, train_until).everything.total / parts
     return replace(
         settings,
         windows_per_epoch=min(settings.windows_per_epoch, max(1, round(WINDOWS_SHARE * windows))),
@@ -238,8 +267,9 @@ def why_not_pretrained(settings: TrainingSettings, panel: Panel, *, train_until:
     """
     weights = weights_for(panel.grid)
     if weights is None:
-        *most, last = (kind.steps for kind in KINDS)
-        return f"there are weights for steps of {', '.join(most)} and {last} alone"
+        _, *most, last = (kind.steps for kind in KINDS)
+        parts = f"whole parts of a day down to {1440 // MOST_STEPS} minutes"
+        return f"there are weights for steps of {parts}, {', '.join(most)} and {last} alone"
     return _unknown(weights, settings) or _too_much(weights, settings, panel, train_until)
 
 
@@ -270,110 +300,3 @@ def _too_much(weights: Weights, settings: TrainingSettings, panel: Panel, train_
         cycles = " and a ".join(weights.cycles)
         return f"it knows the cycle of a {cycles}, which the history does not show twice"
     return ""
-
-
-def take_over(network: Any, name: str, sizes: NetworkSettings, weights: str) -> None:
-    """Put the weights of a network that comes with the package into one of the product.
-
-    That may read covariates, fewer days or forecast fewer steps: what the kept weights do not know
-    is left out of sight at first, with weights of zero, and learned.
-
-    Args:
-        network: As `build_network` makes it.
-        name: Of the network.
-        sizes: What it was built with.
-        weights: Name of their file.
-
-    Raises:
-        NightcastError: If the file is not what this version of the package came with.
-    """
-    kind = next((kind for kind in KINDS if kind.name == weights), None)
-    if kind is None:
-        raise _not_here(weights)
-    kept = _of(kind, name)
-    for variable in network.trainable_variables:
-        if variable.path in kept:
-            known = _within(kept[variable.path], variable.path, sizes)
-            wide = np.zeros(variable.shape, np.float32)
-            wide[_places(variable.path, len(known), sizes, kind.num_waves)] = known
-            variable.assign(wide)
-
-
-def _within(kept: Floats, path: str, sizes: NetworkSettings) -> Floats:
-    """Of kept weights those of the patches that a network reads and forecasts."""
-    past, ahead = sizes.num_tokens, sizes.num_future_patches
-    if path == "head_days/kernel":
-        return kept[-past:, : ahead * sizes.linear_paths]
-    if path == "head_last_day/kernel":
-        return kept[:, : ahead * sizes.patch_length * sizes.linear_paths]
-    if path.endswith("position_bias"):
-        return kept[:, :ahead, -past:]
-    return kept
-
-
-def _places(path: str, rows: int, sizes: NetworkSettings, num_waves: int) -> Ints:
-    """Where the rows of a kept kernel lie in one that reads covariates too, shape `(rows,)`.
-
-    The order is that of `models.encoding`: calendar waves come before covariates known ahead.
-    """
-    from models.encoding import STEP_WIDTH
-
-    more = len(sizes.known_means) - num_waves
-    places = np.arange(rows)
-    if path == "encoder_tokens/kernel":  # patches, past, first steps, means
-        places[rows - 2 * num_waves :] += len(sizes.past_means)
-        places[rows - num_waves :] += more
-    elif path == "encoder_queries/kernel":  # state, first steps, means, static
-        places[-1 - num_waves :] += more
-    elif path == "head_hidden/kernel":  # mixtures, future, what the state says
-        places[-STEP_WIDTH:] += more
-    return places
-
-
-def _of(kind: Weights, network: str) -> Kept:
-    begin = f"{network}/{kind.scaling}/"
-    everything = _read(kind.name, kind.checksum)
-    kept = {
-        key.removeprefix(begin): each for key, each in everything.items() if key.startswith(begin)
-    }
-    return {**kept, **_for_any_horizon(kept, kind.num_waves)}
-
-
-def _for_any_horizon(kept: Kept, num_waves: int) -> Kept:
-    """What changes so that a shorter horizon is the beginning of a longer one.
-
-    It is only nearly so where a calendar is told, whose mean over the last patch ends with the
-    horizon. Networks are told which steps of a patch lie within the horizon. Here all did, so what
-    they made of that is a constant and belongs to the bias.
-    """
-    from models.encoding import STEP_WIDTH
-
-    ahead, changed = 1 + num_waves, {}
-    # The order is that of `_places`; queries are told of the first step of a patch and the mean.
-    for layer, behind in (
-        ("encoder_queries", (2 * ahead, ahead)),
-        ("head_hidden", (STEP_WIDTH + ahead,)),
-    ):
-        kernel, bias = kept[f"{layer}/kernel"].copy(), kept[f"{layer}/bias"]
-        rows = [len(kernel) - each for each in behind]
-        changed[f"{layer}/bias"] = bias + kernel[rows].sum(axis=0)
-        kernel[rows] = 0.0
-        changed[f"{layer}/kernel"] = kernel
-    return changed
-
-
-@cache
-def _read(name: str, checksum: str) -> Kept:
-    path = Path(__file__).parent / "weights" / f"{name}.npz"
-    content = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(content).hexdigest() != checksum:
-        raise _not_here(name)
-    with np.load(io.BytesIO(content)) as arrays:
-        return {name: arrays[name].astype(np.float32) for name in arrays.files}
-
-
-def _not_here(name: str) -> NightcastError:
-    return NightcastError(
-        f"training.start_from: the weights {name} are missing or not those that this version "
-        "came with; install Nightcast anew, or write none."
-    )

@@ -17,8 +17,9 @@ from models.forecasters.support import Support
 from models.holt import fit_holt
 from models.learning.curves import Curve
 from models.learning.device import training_device
+from models.learning.kept_weights import take_over
 from models.learning.learning_rate import WARM_UP, learning_rate_share
-from models.learning.pretrained import as_gentle_as_its_size, take_over
+from models.learning.pretrained import as_gentle_as_its_size
 from models.learning.sampling import Origins, split_origins
 from models.learning.series_scales import series_scales
 from models.learning.settings import Member, NetworkSettings, TrainingSettings

@@ -1,39 +1,72 @@
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
 from benchmarks.pretraining import days, hours, years
 from data_contracts.frequency import Grid
 from models.calendar_features import calendar_features
-from models.learning.pretrained import DAYS, HOURS, KINDS, MONTHS, QUARTERS, WEEKS
-
-FAMILIES = pytest.mark.parametrize(
-    ("module", "kind", "grid"),
-    [(hours, HOURS, Grid("h")), (days, DAYS, Grid("D"))],
-    ids=["hours", "days"],
+from models.learning.pretrained import (
+    BUSINESS_DAYS,
+    DAYS,
+    HOURS,
+    KINDS,
+    MONTHS,
+    QUARTERS,
+    WEEKS,
+    Weights,
 )
 
 
-@FAMILIES
-def test_a_week_is_told_as_the_product_tells_it(module, kind, grid):
+class Family(NamedTuple):
+    """Series that know the days of the week: who draws them, and what for."""
+
+    recipe: Any
+    kind: Weights
+    frequency: str
+    steps: int
+    steps_a_day: int
+    days_a_week: int
+
+
+FAMILIES = [
+    Family(hours, HOURS, "h", hours.STEPS, 24, 7),
+    Family(days.DAYS, DAYS, "D", days.DAYS.steps, 1, 7),
+    Family(days.BUSINESS_DAYS, BUSINESS_DAYS, "B", days.BUSINESS_DAYS.steps, 1, 5),
+]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda each: each.kind.name)
+def test_a_week_is_told_as_the_product_tells_it(family):
+    grid = Grid(family.frequency)
     monday = grid.slots(np.array(["2024-01-01"], "M8[us]").astype(np.int64))[0][0]
-    slots = monday + np.arange(module.WEEK)
+    slots = monday + np.arange(family.steps_a_day * family.days_a_week)
 
-    told = np.asarray(module.calendar())
+    told = np.asarray(family.recipe.calendar())
 
-    np.testing.assert_allclose(told, calendar_features(grid, slots, kind.cycles), atol=1e-5)
+    np.testing.assert_allclose(told, calendar_features(grid, slots, family.kind.cycles), atol=1e-5)
 
 
-@FAMILIES
-def test_series_are_drawn_whole_and_their_weekends_lie_where_they_are_said_to(module, kind, grid):
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda each: each.kind.name)
+def test_series_are_drawn_whole(family):
     import jax
 
-    values, first, change = (np.asarray(each) for each in module.draw(jax.random.PRNGKey(3), 512))
+    values, first, change = map(np.asarray, family.recipe.draw(jax.random.PRNGKey(3), 512))
 
-    assert values.shape == (512, module.STEPS)
-    assert kind.context_length + kind.horizon < module.STEPS
+    assert values.shape == (512, family.steps)
+    assert family.kind.context_length + family.kind.horizon < family.steps
     assert np.isfinite(values).all()
     assert (change > 0).all()
-    weekday = (first[:, None] + np.arange(module.STEPS)) % module.WEEK // (module.WEEK // 7)
+    assert 0 <= first.min() < first.max() < family.steps_a_day * family.days_a_week
+
+
+@pytest.mark.parametrize("family", FAMILIES[:2], ids=lambda each: each.kind.name)
+def test_weekends_lie_where_they_are_said_to(family):
+    import jax
+
+    values, first, _ = map(np.asarray, family.recipe.draw(jax.random.PRNGKey(3), 512))
+
+    weekday = (first[:, None] + np.arange(family.steps)) // family.steps_a_day % 7
     unit = (values - values.mean(axis=1, keepdims=True)) / (
         values.std(axis=1, keepdims=True) + 1e-6
     )
@@ -42,15 +75,32 @@ def test_series_are_drawn_whole_and_their_weekends_lie_where_they_are_said_to(mo
     assert away[5:].mean() > 1.05 * away[:5].mean()  # a day off, it would be 1.03
 
 
+def test_prices_wander_and_have_no_week():
+    import jax
+
+    from benchmarks.pretraining.draws import Draws
+
+    walks = np.asarray(
+        days.BUSINESS_DAYS._walk(Draws(jax.random.PRNGKey(3), 256, steps=784, before=392))
+    )
+
+    moves = np.diff(walks, axis=1)
+    again = (moves[:, 5:] * moves[:, :-5]).mean(axis=1) / moves.var(axis=1)
+    assert abs(again.mean()) < 0.02
+    squares = moves**2 - (moves**2).mean(axis=1, keepdims=True)
+    calm = (squares[:, 1:] * squares[:, :-1]).mean(axis=1) / squares.var(axis=1)
+    assert calm.mean() > 0.02  # what was restless yesterday is today
+
+
 def test_a_window_goes_on_where_its_context_ends_and_its_calendar_with_it():
     import jax
     import jax.numpy as jnp
 
     from benchmarks.pretraining.network import Source, windows
 
-    steps, first = jnp.arange(days.STEPS), jnp.array([0, 3])
+    steps, first = jnp.arange(days.DAYS.steps), jnp.array([0, 3])
     ramps = jnp.stack([1.0 + steps, 10_001.0 + steps])
-    source = Source(DAYS, days.draw, jnp.eye(7))  # a calendar that says the weekday itself
+    source = Source(DAYS, days.DAYS.draw, jnp.eye(7))  # a calendar that says the weekday itself
 
     inputs, target, weights = windows(
         jax.random.PRNGKey(1), (ramps, first, jnp.array([1.0, 4.0])), source, 64

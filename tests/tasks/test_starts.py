@@ -154,13 +154,14 @@ def test_weights_of_the_package_that_do_not_fit_give_way_and_it_is_said_why(aski
 
 
 def test_steps_that_there_are_no_weights_for_are_named_by_those_that_there_are(asking, walks):
-    halves = replace(walks, grid=Grid("30min"))
+    pairs = replace(walks, grid=Grid("2D"))
 
-    (start,) = starts_tonight(asking("pretrained"), halves, train_until=halves.cutoff_slot).values()
+    (start,) = starts_tonight(asking("pretrained"), pairs, train_until=pairs.cutoff_slot).values()
 
     assert start.reason == (
         "attention_lstm starts from scratch and not from weights of the package, because there are "
-        "weights for steps of hours, days, weeks, months and quarters alone."
+        "weights for steps of whole parts of a day down to 5 minutes, days, business days, weeks, "
+        "months and quarters alone."
     )
 
 

@@ -3,25 +3,22 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_contracts.errors import NightcastError
 from data_contracts.frequency import Grid
 from data_contracts.spec import DECILES
-from models.calendar_features import calendar_features
-from models.learning import pretrained
+from models.learning import kept_weights
+from models.learning.kept_weights import take_over
 from models.learning.pretrained import (
+    BUSINESS_DAYS,
     DAYS,
     HOURS,
-    KINDS,
     MONTHS,
-    NETWORKS,
     QUARTERS,
     WEEKS,
     pretrained_settings,
-    take_over,
     weights_for,
     why_not_pretrained,
 )
-from models.learning.settings import NetworkSettings, TrainingSettings
+from models.learning.settings import TrainingSettings
 from models.learning.training import train
 from models.learning.transfer import why_not
 from models.networks import build_network
@@ -41,46 +38,6 @@ SETTINGS = TrainingSettings(
 )
 
 
-def _sizes(kind=HOURS, **changes):
-    known = changes.pop("known", kind.num_waves)
-    return dataclasses.replace(
-        NetworkSettings(
-            context_length=kind.context_length,
-            horizon=kind.horizon,
-            quantile_levels=DECILES,
-            season_lengths=kind.season_lengths,
-            known_means=(0.0,) * known,
-            known_scales=(1.0,) * known,
-            units=kind.units,
-            num_heads=kind.num_heads,
-            scaling=kind.scaling,
-            linear_paths=kind.linear_paths,
-        ),
-        **changes,
-    )
-
-
-def _network(name="attention_lstm", kind=HOURS, **changes):
-    sizes = _sizes(kind, **changes)
-    network = build_network(name, sizes, seed=3)
-    take_over(network, name, sizes, kind.name)
-    return network
-
-
-def _window(rng, kind=HOURS):
-    """One window whose calendar and covariates are drawn by chance."""
-    length = kind.context_length
-    waves = rng.normal(size=(1, length + kind.horizon, kind.num_waves)).astype(np.float32)
-    return {
-        "context": rng.normal(size=(1, length)).astype(np.float32),
-        "observed": np.ones((1, length), bool),
-        **({"known": waves} if kind.num_waves else {}),
-    }
-
-
-every_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
-
-
 @pytest.fixture
 def days(make_panel):
     """Three weeks of hours of two series."""
@@ -93,91 +50,6 @@ def days(make_panel):
 def started(panel, train_until):
     """A short training that starts from the weights."""
     return pretrained_settings(SETTINGS, panel, train_until=train_until)
-
-
-@every_kind
-@pytest.mark.parametrize("name", NETWORKS)
-def test_there_are_weights_for_every_variable_that_learns(name, kind):
-    network = build_network(name, _sizes(kind), seed=0)
-
-    wanted = {variable.path for variable in network.trainable_variables}
-
-    assert wanted == set(pretrained._of(kind, name))
-
-
-def _noisy_windows(kind, frequency, *, size=64):
-    """A season of any shape over a level that moves, and what comes after each window."""
-    rng = np.random.default_rng(4)
-    length, season = kind.context_length, kind.season_lengths[-1]
-    slots = np.arange(length + kind.horizon)
-    shape = rng.normal(size=(size, season))[:, slots % season]
-    level = rng.normal(size=(size, len(slots))).cumsum(axis=1) / season**0.5
-    values = (shape + level + rng.normal(size=level.shape)).astype(np.float32)
-    window = {"context": values[:, :length], "observed": np.ones((size, length), bool)}
-    if kind.cycles:
-        waves = calendar_features(Grid(frequency), slots, kind.cycles)
-        window["known"] = np.repeat(waves[None], size, axis=0)
-    return window, values[:, length:]
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize(
-    ("kind", "frequency"),
-    [(HOURS, "h"), (DAYS, "D"), (WEEKS, "W-MON"), (MONTHS, "MS"), (QUARTERS, "QS")],
-    ids=lambda each: each if isinstance(each, str) else each.name,
-)
-def test_they_know_how_series_go_on_before_any_real_one_was_seen(name, kind, frequency):
-    window, target = _noisy_windows(kind, frequency)
-    untaught = build_network(name, _sizes(kind), seed=3)
-
-    def error(network):
-        return np.abs(network.predict_on_batch(window)[..., 4] - target).mean()
-
-    assert error(_network(name, kind)) < 0.9 * error(untaught)
-
-
-@every_kind
-@pytest.mark.parametrize("name", NETWORKS)
-def test_covariates_that_it_does_not_know_change_nothing_until_they_are_learned(name, kind):
-    rng = np.random.default_rng(1)
-    window, length = _window(rng, kind), kind.context_length
-    more = rng.normal(size=(1, length + kind.horizon, 3)).astype(np.float32)
-    wide = window | {
-        "known": np.concatenate([window["known"], more], axis=-1) if kind.num_waves else more,
-        "past": rng.normal(size=(1, length, 2)).astype(np.float32),
-        "static": np.ones((1, 1), np.int32),
-    }
-
-    narrow_forecast = _network(name, kind).predict_on_batch(window)
-    wide_forecast = _network(
-        name,
-        kind,
-        known=kind.num_waves + 3,
-        past_means=(0.0, 0.0),
-        past_scales=(1.0, 1.0),
-        static_sizes=(3,),
-    ).predict_on_batch(wide)
-
-    np.testing.assert_allclose(wide_forecast, narrow_forecast, rtol=1e-4, atol=1e-4)
-
-
-@every_kind
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_shorter_horizon_is_the_beginning_of_the_longest(name, kind):
-    window, horizon = _window(np.random.default_rng(2), kind), 2 * kind.horizon // 3 + 1
-    assert horizon % kind.patch_length  # not even the end of a patch
-    short = dict(window)
-    if kind.cycles:  # told by the mean of a patch, which is filled up by zeros: so zeros throughout
-        begun = kind.context_length + horizon // kind.patch_length * kind.patch_length
-        window["known"][:, begun:] = 0
-        short["known"] = window["known"][:, : kind.context_length + horizon]
-
-    np.testing.assert_allclose(
-        _network(name, kind, horizon=horizon).predict_on_batch(short),
-        _network(name, kind).predict_on_batch(window)[:, :horizon],
-        rtol=1e-4,
-        atol=1e-4,
-    )
 
 
 @pytest.mark.parametrize(
@@ -230,7 +102,7 @@ def test_groups_that_are_frozen_stay_as_they_came(days):
 
     forecaster = train(days, frozen, train_until=950)
 
-    kept = pretrained._of(HOURS, "attention_lstm")
+    kept = kept_weights._of(HOURS, "attention_lstm")
     (network,) = forecaster.networks
     values = {variable.path: np.array(variable.value) for variable in network.variables}
     same = {path for path, value in kept.items() if np.array_equal(values[path], value)}
@@ -281,19 +153,26 @@ def test_it_is_said_why_a_training_cannot_start_from_them(make_panel, changes, w
     assert why_not_pretrained(settings, panel, train_until=3000) == why
 
 
-def test_half_hours_are_not_taken_for_hours(make_panel):
+@pytest.mark.parametrize("frequency", ["2D", "7min", "1min", "5h"])
+def test_steps_that_are_no_whole_part_of_a_day_have_no_weights(make_panel, frequency):
     panel = make_panel([np.ones(2000)], horizon=24, cutoff_slot=3000)
-    panel = dataclasses.replace(panel, grid=Grid("30min"))
+    panel = dataclasses.replace(panel, grid=Grid(frequency))
 
     why = why_not_pretrained(SETTINGS, panel, train_until=3000)
 
-    assert why == "there are weights for steps of hours, days, weeks, months and quarters alone"
+    assert why == (
+        "there are weights for steps of whole parts of a day down to 5 minutes, days, "
+        "business days, weeks, months and quarters alone"
+    )
 
 
 @pytest.mark.parametrize(
     ("frequency", "kind", "reads"),
     [
+        ("15min", HOURS, [5376, 2688]),
+        ("6h", HOURS, [224, 112]),
         ("D", DAYS, [168, 84]),
+        ("B", BUSINESS_DAYS, [120, 60]),
         ("W-SUN", WEEKS, [260, 208]),
         ("MS", MONTHS, [108, 72]),
         ("QS", QUARTERS, [48, 32]),
@@ -301,7 +180,7 @@ def test_half_hours_are_not_taken_for_hours(make_panel):
 )
 def test_a_panel_starts_from_the_weights_of_its_steps(make_panel, frequency, kind, reads):
     grid = Grid(frequency)
-    panel = make_panel([np.ones(300)], horizon=7, cutoff_slot=500)
+    panel = make_panel([np.ones(3000)], horizon=7, cutoff_slot=3500)
     panel = dataclasses.replace(panel, grid=grid)
     scratch = dataclasses.replace(
         SETTINGS,
@@ -310,10 +189,10 @@ def test_a_panel_starts_from_the_weights_of_its_steps(make_panel, frequency, kin
         horizon=7,
     )
 
-    settings = pretrained_settings(scratch, panel, train_until=500)
+    settings = pretrained_settings(scratch, panel, train_until=3500)
 
-    members = [settings.member(number, longest=300) for number in range(2)]
-    assert why_not_pretrained(scratch, panel, train_until=500) == ""
+    members = [settings.member(number, longest=3000) for number in range(2)]
+    assert why_not_pretrained(scratch, panel, train_until=3500) == ""
     assert (settings.pretrained, settings.units) == (kind.name, kind.units)
     assert settings.linear_paths == kind.linear_paths
     assert [member.context_length for member in members] == reads
@@ -347,7 +226,7 @@ def test_a_champion_that_began_from_them_still_fits_when_its_history_has_grown(d
 
 @pytest.mark.parametrize(
     ("frequency", "known"),
-    [("2W-SUN", False), ("ME", True), ("SMS", False), ("QE", True), ("YS", False), ("B", False)],
+    [("2W-SUN", False), ("ME", True), ("SMS", False), ("QE", True), ("YS", False)],
 )
 def test_weights_are_those_of_steps_as_long(frequency, known):
     assert (weights_for(Grid(frequency)) is not None) == known
@@ -371,25 +250,9 @@ def test_a_daily_panel_of_two_years_is_shown_the_year_too(make_panel):
     )
 
 
-def test_weights_of_another_version_of_the_package_are_refused():
-    sizes = _sizes()
-
-    with pytest.raises(NightcastError, match="training.start_from: the weights hourly-1 are "):
-        take_over(
-            build_network("attention_lstm", sizes, seed=3), "attention_lstm", sizes, "hourly-1"
-        )
-
-
 def test_a_history_of_a_week_does_not_show_the_days_of_the_week(make_panel):
     panel = make_panel([np.ones(200)], horizon=24, cutoff_slot=3000)
 
     why = why_not_pretrained(SETTINGS, panel, train_until=3000)
 
     assert why == "it knows the cycle of a day and a week, which the history does not show twice"
-
-
-def test_a_file_that_is_not_the_one_of_this_version_is_refused(monkeypatch):
-    monkeypatch.setattr(pretrained, "KINDS", (dataclasses.replace(HOURS, checksum="0" * 64),))
-
-    with pytest.raises(NightcastError, match="training.start_from: the weights hourly-2 are "):
-        _network()
