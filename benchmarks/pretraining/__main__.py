@@ -8,8 +8,8 @@ others were made on two cores, in steps of 512: `daily-1` in 33 minutes and abou
 `business-daily-1` in 22 and 2,800, beside other work, `weekly-1` in 14 and 6,400, `monthly-1` in 16
 and 10,900, `quarterly-1` in 6 and 4,100. Since `hourly-2` the longest gap is 192 hours instead of
 199, and levels may be a little smoother; the levels of `weekly-1` and `quarterly-1` mixed the
-smooth and the rough ways more evenly. How many steps the minutes hold is the machine's, so no two
-runs make the same file.
+smooth and the rough ways more evenly; the months of `business-daily-1` had 21 days. How many steps
+the minutes hold is the machine's, so no two runs make the same file.
 """
 
 import argparse

@@ -23,7 +23,7 @@ class Week:
     Attributes:
         days: So many, from Monday.
         usual: Share of series whose days off, if counted at all, are Saturday and Sunday.
-        wanders: Share of series that are a random walk and nothing else, as prices are.
+        wanders: Share of series that come from a random walk and nothing else, as prices do.
         month, year: Length in counted days.
         steps: Of a series: two years and a bit, or three.
     """
@@ -123,4 +123,4 @@ class Week:
 
 
 DAYS = Week(days=7, usual=0.7, wanders=0.0, month=30.44, year=365.25)
-BUSINESS_DAYS = Week(days=5, usual=0.7, wanders=0.2, month=21.0, year=261.0)
+BUSINESS_DAYS = Week(days=5, usual=0.7, wanders=0.2, month=21.75, year=261.0)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from data_contracts.errors import NightcastError
+from models.calendar_features import HARMONICS
 from models.learning.pretrained import KINDS, Weights
 from models.learning.settings import NetworkSettings
 from models.panel import Floats, Ints
@@ -81,6 +82,7 @@ def _of(kind: Weights, network: str) -> Kept:
     kept = {
         key.removeprefix(begin): each for key, each in everything.items() if key.startswith(begin)
     }
+    kept = {**kept, **_without_means_of_whole_cycles(kept, kind)}
     kept = {**kept, **_for_any_horizon(kept, kind.num_waves)}
     return {path: _resampled(each, path, kind) for path, each in kept.items()}
 
@@ -88,9 +90,9 @@ def _of(kind: Weights, network: str) -> Kept:
 def _resampled(kept: Floats, path: str, kind: Weights) -> Floats:
     """Kept weights for longer or shorter steps than those that they were made of.
 
-    A step of theirs is read as the mean of the steps that it overlaps, and a step is forecast as
-    the mean of theirs. What attention mixes patches of needs no such weights: it is as fine as the
-    patches themselves.
+    A step of theirs is read as the mean of the steps that it overlaps, what was not observed as
+    zero, and a step is forecast as the mean of theirs. What attention mixes patches of needs no
+    such weights: it is as fine as the patches themselves.
     """
     from models.encoding import STEP_WIDTH
 
@@ -124,6 +126,30 @@ def _overlap(steps: int, others: int) -> Floats:
     other_begin, other_end = np.arange(others) / others, np.arange(1, others + 1) / others
     common = np.minimum(end, other_end) - np.maximum(begin, other_begin)
     return np.maximum(common, 0).astype(np.float32)
+
+
+def _without_means_of_whole_cycles(kept: Kept, kind: Weights) -> dict[str, Floats]:
+    """What changes so that the calendar of a part of a cycle is not read by weights at random.
+
+    A patch spans the first cycle, the day of hours and the week of days, so that the mean of its
+    waves over a patch was the same in every window and its weights have learned nothing. Where a
+    horizon ends within a patch, or of the waves of twelve hours, the mean is another one.
+    """
+    if not kind.cycles:
+        return {}
+    first, made_of = kind.cycles[0], kind.steps_made_of or kind.patch_length
+    of_it = 2 * HARMONICS[first]
+    turns = np.arange(made_of) / (7 if first == "week" else made_of)
+    turns = turns[:, None] * np.arange(1, HARMONICS[first] + 1)
+    waves = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], axis=1)
+    mean, changed = waves.mean(axis=0).astype(np.float32), {}
+    for layer in ("encoder_tokens", "encoder_queries"):  # the means come last
+        kernel, bias = kept[f"{layer}/kernel"].copy(), kept[f"{layer}/bias"]
+        begin = len(kernel) - kind.num_waves
+        changed[f"{layer}/bias"] = bias + mean @ kernel[begin : begin + of_it]
+        kernel[begin : begin + of_it] = 0.0
+        changed[f"{layer}/kernel"] = kernel
+    return changed
 
 
 def _for_any_horizon(kept: Kept, num_waves: int) -> Kept:

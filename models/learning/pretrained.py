@@ -58,15 +58,15 @@ class Weights:
 
     def in_steps(self, patch_length: int) -> "Weights":
         """The same weights for steps of which so many make a patch."""
-        made_of = self.patch_length
+        if patch_length == self.patch_length:
+            return self
+        before = self.patch_length
         return replace(
             self,
-            days_per_step=self.days_per_step * made_of / patch_length,
-            season_lengths=tuple(
-                season * patch_length // made_of for season in self.season_lengths
-            ),
-            horizon=self.horizon * patch_length // made_of,
-            steps_made_of=made_of,
+            days_per_step=self.days_per_step * before / patch_length,
+            season_lengths=tuple(season * patch_length // before for season in self.season_lengths),
+            horizon=self.horizon * patch_length // before,
+            steps_made_of=self.steps_made_of or before,
         )
 
     @property
@@ -180,7 +180,7 @@ WINDOWS_SHARE: Final = 1 / 8  # of a panel, in one epoch, at least a batch; neig
 def weights_for(grid: Grid) -> Weights | None:
     """The weights for steps of this length, None where there are none.
 
-    Those of hours are for all steps of which a day holds a whole number.
+    Those of hours are for all steps of which a day holds a whole number, down to five minutes.
 
     >>> [(kind := weights_for(Grid(name))) and kind.steps for name in ("h", "15min", "2D", "MS")]
     ['hours', 'hours', None, 'months']

@@ -10,6 +10,7 @@ from models.panel import Ints, Panel
 
 MAX_HELD_OUT_ORIGINS = 14
 MAX_HELD_OUT_WINDOWS = 1024
+MAX_HELD_OUT_STEPS = MAX_HELD_OUT_WINDOWS * 5376  # of context; 56 days of quarter hours
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,8 @@ def split_origins(panel: Panel, settings: TrainingSettings, train_until: int) ->
     series, origins = (grid.ravel() for grid in np.meshgrid(range(panel.num_series), held_out))
     usable = np.flatnonzero(origins >= first[series])
     rng = np.random.default_rng(settings.seed)
-    if len(usable) > MAX_HELD_OUT_WINDOWS:
-        usable = np.sort(rng.choice(usable, MAX_HELD_OUT_WINDOWS, replace=False))
+    longest = max(settings.contexts) * settings.context_length
+    most = min(MAX_HELD_OUT_WINDOWS, int(MAX_HELD_OUT_STEPS // longest))  # they are one batch
+    if len(usable) > most:
+        usable = np.sort(rng.choice(usable, most, replace=False))
     return Split(training, everything, (series[usable], origins[usable]))

@@ -51,6 +51,11 @@ def forecaster(panel):
     return train(panel, SETTINGS, train_until=CUTOFF - 10)
 
 
+def _sizes(batches, at_once):
+    """How many batches lie in memory each time."""
+    return [min(at_once, batches - begun) for begun in range(0, batches, at_once)]
+
+
 def _windows(num):
     rng = np.random.default_rng(2)
     return rng.integers(0, 3, size=num), rng.integers(CUTOFF - 40, CUTOFF + 1, size=num)
@@ -75,7 +80,10 @@ def test_a_forecast_does_not_depend_on_the_others_made_beside_it(forecaster, pan
         np.testing.assert_array_equal(alone[0], together[at])
 
 
-def test_of_long_contexts_fewer_lie_in_memory_at_once(forecaster, panel, monkeypatch):
+@pytest.mark.parametrize(("steps", "most", "at_once"), [(1, 9, 1), (2 * 24 * 2, 9, 2), (999, 2, 2)])
+def test_of_long_contexts_fewer_lie_in_memory_at_once(
+    forecaster, panel, monkeypatch, steps, most, at_once
+):
     windows, read = _windows(2 * BATCH_SIZE + 7), []
     together = forecaster.predict(panel, *windows)
     forecast = NeuralForecaster._forecast
@@ -85,10 +93,12 @@ def test_of_long_contexts_fewer_lie_in_memory_at_once(forecaster, panel, monkeyp
         forecast(self, number, inputs, *rest, **options)
 
     monkeypatch.setattr(NeuralForecaster, "_forecast", counted)
-    monkeypatch.setattr(neural, "STEPS_AT_ONCE", 1)
+    monkeypatch.setattr(neural, "STEPS_AT_ONCE", steps * BATCH_SIZE)
+    monkeypatch.setattr(neural, "BATCHES_AT_ONCE", most)
 
     np.testing.assert_array_equal(forecaster.predict(panel, *windows), together)
-    assert read == [1] * 3 * len(forecaster.members)
+    assert max(member.context_length for member in forecaster.members) == 2 * 24
+    assert read == [size for size in _sizes(3, at_once) for _ in forecaster.members]
 
 
 def test_members_are_combined_by_the_median(forecaster, panel):

@@ -169,19 +169,66 @@ def test_hours_that_are_told_in_equal_parts_are_forecast_as_hours(name, parts):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("steps", [4, 12])
-def test_steps_longer_than_an_hour_are_forecast_as_the_mean_of_their_hours(name, steps):
-    hours = 24 // steps
-    window = {key: each[:, ::hours] for key, each in _rough_window().items()}
+@pytest.mark.parametrize("steps", [2, 4, 12, 16])
+def test_other_steps_are_forecast_as_the_mean_of_the_hours_in_them(name, steps):
+    whole = HOURS.context_length + HOURS.horizon
+    quarters = 96 // steps  # of an hour, in a step
+    other = HOURS.in_steps(steps)
+    length = other.context_length
+    values = _rough_window()["context"][:, :length]
+    fine = np.repeat(values, quarters, axis=1).reshape(3, -1, 4).mean(axis=2)
     hourly = _network(name).predict_on_batch(
-        {key: np.repeat(each, hours, axis=1) for key, each in window.items()}
+        {
+            "context": fine,
+            "observed": np.ones_like(fine, bool),
+            "known": _calendar("h", whole),
+        }
     )
 
-    longer = _network(name, HOURS.in_steps(steps)).predict_on_batch(window)
+    made = _network(name, other).predict_on_batch(
+        {
+            "context": values,
+            "observed": np.ones_like(values, bool),
+            "known": _calendar(f"{1440 // steps}min", length + other.horizon),
+        }
+    )
 
-    means = hourly.reshape(3, -1, hours, len(DECILES)).mean(axis=2)
-    spread = np.abs(means - window["context"].mean()).mean()
-    assert np.abs(longer - means).mean() < 0.05 * spread  # not linear, so nearly
+    means = np.repeat(hourly, 4, axis=1).reshape(3, -1, quarters, len(DECILES)).mean(axis=2)
+    away = np.abs(means - values[:, -1:, None]).mean()
+    assert np.abs(made - means).mean() < 0.1 * away  # not linear, so nearly
+
+
+def test_every_step_is_shared_out_among_those_that_it_overlaps():
+    for steps in (2, 16, 36, 45, 288):
+        overlap = kept_weights._overlap(steps, 24)
+
+        np.testing.assert_allclose(overlap.sum(axis=1), 1 / steps, rtol=1e-4)
+        np.testing.assert_allclose(overlap.sum(axis=0), 1 / 24, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [HOURS, DAYS, BUSINESS_DAYS], ids=lambda kind: kind.name)
+def test_the_mean_of_a_whole_cycle_is_read_as_a_constant(kind):
+    kept = kept_weights._of(kind, "attention_lstm")
+    raw = kept_weights._read(kind.name, kind.checksum)
+    grid = Grid({24: "h", 7: "D", 5: "B"}[kind.patch_length])
+    monday = grid.slots(np.array(["2024-01-01"], "M8[us]").astype(np.int64))[0][0]
+    wave = calendar_features(grid, monday + np.arange(kind.patch_length), kind.cycles)
+    before = raw[f"attention_lstm/{kind.scaling}/encoder_tokens/kernel"]
+    bias = raw[f"attention_lstm/{kind.scaling}/encoder_tokens/bias"]
+    means = wave.mean(axis=0)
+
+    told = means @ kept["encoder_tokens/kernel"][-kind.num_waves :] + kept["encoder_tokens/bias"]
+
+    np.testing.assert_allclose(told, means @ before[-kind.num_waves :] + bias, atol=1e-5)
+    assert not kept["encoder_tokens/kernel"][-kind.num_waves][None].any()
+
+
+def _calendar(frequency, num_steps):
+    """Calendar features of the last of so many steps before the end of a Wednesday, for three."""
+    grid = Grid(frequency)
+    end = grid.slots(np.array(["2024-03-07"], "M8[us]").astype(np.int64))[0][0]
+    waves = calendar_features(grid, end - num_steps + np.arange(num_steps), HOURS.cycles)
+    return np.repeat(waves[None], 3, axis=0)
 
 
 def _rough_window():

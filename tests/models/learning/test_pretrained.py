@@ -82,6 +82,45 @@ def test_the_less_there_is_to_learn_from_the_closer_it_stays_to_the_weights(
     assert settings.learning_rate == pytest.approx(rate * scratch.learning_rate / 3, rel=0.01)
 
 
+@pytest.mark.parametrize(("frequency", "parts"), [("15min", 4), ("6h", 1)])
+def test_the_parts_of_an_hour_count_as_one_hour(make_panel, frequency, parts):
+    grid, steps = Grid(frequency), 4000
+    panel = make_panel([np.ones(steps)] * 4, horizon=24, cutoff_slot=5000)
+    panel = dataclasses.replace(panel, grid=grid)
+    scratch = dataclasses.replace(
+        SETTINGS,
+        context_length=grid.habits.context_length,
+        season_lengths=grid.habits.season_lengths,
+        windows_per_epoch=4096,
+    )
+
+    settings = pretrained_settings(scratch, panel, train_until=5000)
+
+    windows = 4 * (steps - 24 - grid.habits.context_length + 1) / parts
+    assert settings.windows_per_epoch == round(windows / 8)
+    assert settings.learning_rate == pytest.approx((windows / 98_304) ** 0.5 * 1e-3)
+
+
+def test_steps_are_resampled_once_however_often_they_are_asked_for():
+    quarters = HOURS.in_steps(96)
+
+    assert HOURS.in_steps(24) == HOURS
+    assert quarters.in_steps(96) == quarters
+    assert HOURS.in_steps(4).in_steps(96) == quarters
+    assert (quarters.parts, quarters.steps_made_of) == (4, 24)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 16, 24, 36, 45, 96, 288])
+def test_whole_parts_of_a_day_have_weights_of_the_seasons_that_are_usual_for_them(steps):
+    grid = Grid(f"{86_400_000 // steps}ms")
+
+    weights = weights_for(grid)
+
+    assert weights is not None
+    assert weights.name == HOURS.name
+    assert weights.season_lengths == grid.habits.season_lengths
+
+
 def test_a_training_starts_from_the_weights(days):
     at_rest = dataclasses.replace(started(days, 950), learning_rate=0.0)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from models.learning import sampling
 from models.learning.sampling import Origins, split_origins
 from models.learning.settings import TrainingSettings
 
@@ -26,6 +27,16 @@ def test_held_out_targets_are_unseen_in_training(panel):
     assert last_seen <= origins.min()
     assert origins.max() + HORIZON == 980
     assert set(series) == {0, 1, 2, 3}
+
+
+def test_of_long_contexts_fewer_windows_are_held_out_because_they_are_one_batch(panel, monkeypatch):
+    series, _ = split_origins(panel, SETTINGS, train_until=980).held_out
+    assert len(series) > 3
+
+    monkeypatch.setattr(sampling, "MAX_HELD_OUT_STEPS", 3 * 2 * SETTINGS.context_length)
+
+    fewer, _ = split_origins(panel, SETTINGS, train_until=980).held_out
+    assert len(fewer) == 3
 
 
 def test_everything_reaches_to_the_last_origin_whose_target_may_be_seen(panel):
