@@ -199,23 +199,20 @@ def test_whoever_asks_again_after_a_failure_has_it_run_anew(pool):
     assert pool.states() == ["FAILED", "COMPLETED"]
 
 
+@pytest.fixture
+def _interruptible():
+    """As in a terminal: what a shell runs in the background ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_whoever_is_interrupted_leaves_no_run_waiting(pool):
-    over = threading.Event()
+    threading.Timer(2, signal.raise_signal, [signal.SIGINT]).start()
 
-    def interrupt():  # again, because Python drops an interrupt that lands in a destructor
-        wait = 2
-        while not over.wait(wait):
-            signal.raise_signal(signal.SIGINT)
-            wait = 15
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            call(pool.order(), LONG)
-    finally:
-        over.set()
-        thread.join()
+    with pytest.raises(KeyboardInterrupt):
+        call(pool.order(), LONG)
 
     assert set(pool.states()) <= {"CANCELLED"}
 
