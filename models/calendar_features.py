@@ -59,11 +59,23 @@ def calendar_features(grid: Grid, slots: Ints, cycles: tuple[str, ...]) -> Float
     [[0.0, 1.0], [1.0, 0.0]]
     """
     local = grid.timestamps(slots).tz_convert(grid.timezone).tz_localize(None)
-    waves = [np.empty((len(slots), 0))]
-    for cycle in cycles:
-        turns = _phase(local, cycle)[:, None] * np.arange(1, HARMONICS[cycle] + 1)
-        waves += [np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)]
-    return np.concatenate(waves, axis=1).astype(np.float32)
+    features = [np.empty((len(slots), 0))]
+    features += [waves(_phase(local, cycle), cycle) for cycle in cycles]
+    return np.concatenate(features, axis=1).astype(np.float32)
+
+
+def waves(phase: NDArray[np.float64], cycle: str) -> NDArray[np.float64]:
+    """Sine and cosine of a cycle and of its overtones.
+
+    Args:
+        phase: Share of the cycle that is over, shape `(n,)`.
+        cycle: `day`, `week` or `year`.
+
+    Returns:
+        Shape `(n, 2 * HARMONICS[cycle])`.
+    """
+    turns = 2 * np.pi * (phase[:, None] * np.arange(1, HARMONICS[cycle] + 1))
+    return np.concatenate([np.sin(turns), np.cos(turns)], axis=1)
 
 
 def _phase(local: pd.DatetimeIndex, cycle: str) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks.pretraining.draws import (
     Array,
@@ -11,9 +12,11 @@ from benchmarks.pretraining.draws import (
     noise,
     unit,
     usual_change,
-    waves,
 )
-from models.calendar_features import HARMONICS
+from models.calendar_features import waves
+
+STEPS = 784  # of a series: two years and a bit, or three
+BEFORE = 392
 
 
 @dataclass(frozen=True)
@@ -22,36 +25,32 @@ class Week:
 
     Attributes:
         days: So many, from Monday.
-        usual: Share of series whose days off, if counted at all, are Saturday and Sunday.
         wanders: Share of series that come from a random walk and nothing else, as prices do.
         month, year: Length in counted days.
-        steps: Of a series: two years and a bit, or three.
     """
 
     days: int
-    usual: float
     wanders: float
     month: float
     year: float
-    steps: int = 784
 
     def draw(self, key: Array, n: int) -> tuple[Array, Array, Array]:
         """Draw `n` series.
 
         Returns:
-            Values `(n, steps)`; the place of each first step in the week `(n,)`; how much each
+            Values `(n, STEPS)`; the place of each first step in the week `(n,)`; how much each
             series usually changes within a week `(n,)`.
         """
-        draws = Draws(key, n, steps=self.steps, before=self.steps // 2)
+        draws = Draws(key, n, steps=STEPS, before=BEFORE)
         first = draws.whole(0, self.days)
-        weekday = (first[:, None] + jnp.arange(self.steps)) % self.days
+        weekday = (first[:, None] + jnp.arange(STEPS)) % self.days
         week, closed = self._week(draws, weekday)
         level = self._level(draws) * draws.choice([0.15, 0.5, 1.0, 2.5], [0.15, 0.25, 0.35, 0.25])
         smooth = week + level + self._year(draws) + self._month(draws)
         scaled = unit(smooth + noise(draws, (4.0, 120.0)))
         spikes = 3.0 * draws.fading((15.0, 400.0), (0.2, 3.0)) * draws.happens(0.25)
         values = scaled + spikes
-        if self.wanders:
+        if self.wanders:  # else nothing is drawn, and `daily-1` stays what its recipe made
             values = jnp.where(draws.happens(self.wanders), self._walk(draws), values)
         values = distorted(draws, values, smallest_count=0.1)
         shut = closed & draws.happens(0.07)
@@ -61,11 +60,11 @@ class Week:
 
     def calendar(self) -> Array:
         """Calendar features of the counted days of a week."""
-        return waves(jnp.arange(self.days) / 7, HARMONICS["week"])
+        return jnp.asarray(waves(np.arange(self.days) / 7, "week"))
 
     def _week(self, draws: Draws, weekday: Array) -> tuple[Array, Array]:
-        """What the weekday adds, and which days are unlike the others, shape `(n, steps)` each."""
-        off = draws.days_off(self.usual, most=2, days=self.days)
+        """What the weekday adds, and which days are unlike the others, shape `(n, STEPS)` each."""
+        off = draws.days_off(0.7, most=2, days=self.days)
         step = jnp.where(off, draws.normal(1) * 1.5, 0.0)
         rough = draws.normal(self.days)
         profile = unit(jnp.where(draws.happens(0.5), step + 0.3 * rough, rough + 0.3 * step))
@@ -81,7 +80,7 @@ class Week:
 
     def _year(self, draws: Draws) -> Array:
         """Waves of a year and of its parts, and a peak that returns."""
-        angle = 2 * jnp.pi * (jnp.arange(self.steps) / self.year + draws.uniform(0, 1))
+        angle = 2 * jnp.pi * (jnp.arange(STEPS) / self.year + draws.uniform(0, 1))
         order = jnp.arange(1, 5)
         size = draws.normal(4) / order ** draws.uniform(0.5, 2.0)
         turns = order[:, None] * angle[:, None] + draws.uniform(0, 2 * jnp.pi, 4, 1)
@@ -93,7 +92,7 @@ class Week:
 
     def _month(self, draws: Draws) -> Array:
         """Days on which wages are paid or bills are due."""
-        angle = 2 * jnp.pi * (jnp.arange(self.steps) / self.month + draws.uniform(0, 1))
+        angle = 2 * jnp.pi * (jnp.arange(STEPS) / self.month + draws.uniform(0, 1))
         shape = unit(jnp.exp(draws.scale(1.0, 20.0) * (jnp.cos(angle) - 1)))
         return shape * draws.choice([0, 0.2, 0.5], [0.8, 0.12, 0.08])
 
@@ -111,16 +110,16 @@ class Week:
                 unit(draws.fading((5.0, 100.0), (2.0, 90.0))),
                 draws.jumps(20.0, 300.0),
                 draws.bends(20.0, 400.0),
-                unit(jnp.arange(self.steps) * draws.normal(1)),
+                unit(jnp.arange(STEPS) * draws.normal(1)),
                 wave,
             ]
         )
 
     def _walk(self, draws: Draws) -> Array:
         """A random walk that is at times restless, and at times hardly moves."""
-        moves = draws.heavy(self.steps) * jnp.exp(draws.process(4.0, 120.0) * draws.uniform(0, 0.8))
+        moves = draws.heavy(STEPS) * jnp.exp(draws.process(4.0, 120.0) * draws.uniform(0, 0.8))
         return unit(jnp.cumsum(moves, axis=1))
 
 
-DAYS = Week(days=7, usual=0.7, wanders=0.0, month=30.44, year=365.25)
-BUSINESS_DAYS = Week(days=5, usual=0.7, wanders=0.2, month=21.75, year=261.0)
+DAYS = Week(days=7, wanders=0.0, month=30.44, year=365.25)
+BUSINESS_DAYS = Week(days=5, wanders=0.2, month=21.75, year=261.0)

@@ -189,17 +189,3 @@ def usual_change(values: Array, season: int) -> Array:
 def mean_change(values: Array, lag: int) -> Array:
     """How far steps so many apart lie from each other on average, shape `(n,)`."""
     return jnp.mean(jnp.abs(values[:, lag:] - values[:, :-lag]), axis=1)
-
-
-def waves(phase: Array, harmonics: int) -> Array:
-    """Calendar features of a cycle as `models.calendar_features` has them.
-
-    Args:
-        phase: Share of the cycle that is over, shape `(n,)`.
-        harmonics: Of the cycle.
-
-    Returns:
-        Shape `(n, 2 * harmonics)`.
-    """
-    turns = 2 * jnp.pi * phase[:, None] * jnp.arange(1, harmonics + 1)
-    return jnp.concatenate([jnp.sin(turns), jnp.cos(turns)], axis=1)

@@ -1,6 +1,7 @@
 """Hourly series drawn by chance: days and weeks of many shapes over levels that move."""
 
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks.pretraining.draws import (
     Array,
@@ -9,9 +10,8 @@ from benchmarks.pretraining.draws import (
     noise,
     unit,
     usual_change,
-    waves,
 )
-from models.calendar_features import HARMONICS
+from models.calendar_features import waves
 
 STEPS = 2016  # of a series: twelve weeks
 BEFORE = 1008
@@ -45,9 +45,9 @@ def draw(key: Array, n: int) -> tuple[Array, Array, Array]:
 
 def calendar() -> Array:
     """Calendar features of the hours of a week."""
-    hours = jnp.arange(WEEK)
-    day = waves(hours % DAY / DAY, HARMONICS["day"])
-    return jnp.concatenate([day, waves(hours // DAY / 7, HARMONICS["week"])], axis=1)
+    hours = np.arange(WEEK)
+    both = waves(hours % DAY / DAY, "day"), waves(hours // DAY / 7, "week")
+    return jnp.asarray(np.concatenate(both, axis=1))
 
 
 def _profile(draws: Draws) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data_contracts.errors import NightcastError
-from models.calendar_features import HARMONICS
+from models.calendar_features import waves
 from models.learning.pretrained import KINDS, Weights
 from models.learning.settings import NetworkSettings
 from models.panel import Floats, Ints
@@ -82,8 +82,7 @@ def _of(kind: Weights, network: str) -> Kept:
     kept = {
         key.removeprefix(begin): each for key, each in everything.items() if key.startswith(begin)
     }
-    kept = {**kept, **_without_means_of_whole_cycles(kept, kind)}
-    kept = {**kept, **_for_any_horizon(kept, kind.num_waves)}
+    kept = {**kept, **_without_constants(kept, kind)}
     return {path: _resampled(each, path, kind) for path, each in kept.items()}
 
 
@@ -96,8 +95,8 @@ def _resampled(kept: Floats, path: str, kind: Weights) -> Floats:
     """
     from models.encoding import STEP_WIDTH
 
-    size, made_of = kind.patch_length, kind.steps_made_of
-    if made_of in {0, size}:
+    size, made_of = kind.patch_length, kind.patch_length_in_file
+    if size == made_of:
         return kept
     overlap = _overlap(size, made_of)
     read, said = overlap * made_of, overlap * size  # shares of one of theirs, and of one here
@@ -128,51 +127,46 @@ def _overlap(steps: int, others: int) -> Floats:
     return np.maximum(common, 0).astype(np.float32)
 
 
-def _without_means_of_whole_cycles(kept: Kept, kind: Weights) -> dict[str, Floats]:
-    """What changes so that the calendar of a part of a cycle is not read by weights at random.
+def _without_constants(kept: Kept, kind: Weights) -> Kept:
+    """What changes so that nothing is read by weights that only ever saw one value.
 
-    A patch spans the first cycle, the day of hours and the week of days, so that the mean of its
-    waves over a patch was the same in every window and its weights have learned nothing. Where a
-    horizon ends within a patch, or of the waves of twelve hours, the mean is another one.
-    """
-    if not kind.cycles:
-        return {}
-    first, made_of = kind.cycles[0], kind.steps_made_of or kind.patch_length
-    of_it = 2 * HARMONICS[first]
-    turns = np.arange(made_of) / (7 if first == "week" else made_of)
-    turns = turns[:, None] * np.arange(1, HARMONICS[first] + 1)
-    waves = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], axis=1)
-    mean, changed = waves.mean(axis=0).astype(np.float32), {}
-    for layer in ("encoder_tokens", "encoder_queries"):  # the means come last
-        kernel, bias = kept[f"{layer}/kernel"].copy(), kept[f"{layer}/bias"]
-        begin = len(kernel) - kind.num_waves
-        changed[f"{layer}/bias"] = bias + mean @ kernel[begin : begin + of_it]
-        kernel[begin : begin + of_it] = 0.0
-        changed[f"{layer}/kernel"] = kernel
-    return changed
-
-
-def _for_any_horizon(kept: Kept, num_waves: int) -> Kept:
-    """What changes so that a shorter horizon is the beginning of a longer one.
-
-    It is only nearly so where a calendar is told, whose mean over the last patch ends with the
-    horizon. Networks are told which steps of a patch lie within the horizon. Here all did, so what
-    they made of that is a constant and belongs to the bias.
+    What a layer made of such a value belongs to its bias. Networks are told which steps of a patch
+    lie within the horizon, which all did. And of the cycle that a patch spans, the day of hours and
+    the week of days, they are told the mean over the patch, which is another one where a horizon
+    ends within a patch, or of the waves of twelve hours. So a shorter horizon is the beginning of a
+    longer one, nearly so where another cycle is told, whose mean ends with the horizon.
     """
     from models.encoding import STEP_WIDTH
 
-    ahead, changed = 1 + num_waves, {}
-    # The order is that of `_places`; queries are told of the first step of a patch and the mean.
-    for layer, behind in (
-        ("encoder_queries", (2 * ahead, ahead)),
-        ("head_hidden", (STEP_WIDTH + ahead,)),
-    ):
-        kernel, bias = kept[f"{layer}/kernel"].copy(), kept[f"{layer}/bias"]
-        rows = [len(kernel) - each for each in behind]
-        changed[f"{layer}/bias"] = bias + kernel[rows].sum(axis=0)
-        kernel[rows] = 0.0
-        changed[f"{layer}/kernel"] = kernel
+    inside, mean = np.ones(1, np.float32), _mean_over_a_patch(kind)
+    ahead = 1 + kind.num_waves
+    # How many rows before the end, in the order of `_places`, and which values lie from there on;
+    # queries are told of the first step of a patch and the mean.
+    constants = {
+        "encoder_tokens": [(kind.num_waves, mean)],
+        "encoder_queries": [(2 * ahead, inside), (ahead, np.concatenate([inside, mean]))],
+        "head_hidden": [(STEP_WIDTH + ahead, inside)],
+    }
+    changed: dict[str, Floats] = {}
+    for layer, told in constants.items():
+        kernel, bias = kept[f"{layer}/kernel"].copy(), kept[f"{layer}/bias"].copy()
+        for behind, values in told:
+            begin = len(kernel) - behind
+            rows = slice(begin, begin + len(values))
+            bias += values @ kernel[rows]
+            kernel[rows] = 0.0
+        changed |= {f"{layer}/kernel": kernel, f"{layer}/bias": bias}
     return changed
+
+
+def _mean_over_a_patch(kind: Weights) -> Floats:
+    """Mean of the waves of the first cycle over a patch, which spans it; of no cycle nothing."""
+    if not kind.cycles:
+        return np.empty(0, np.float32)
+    cycle, steps = kind.cycles[0], np.arange(kind.patch_length_in_file)
+    # A week has seven days, also where five of them are counted.
+    phase = steps / (7 if cycle == "week" else len(steps))
+    return waves(phase, cycle).mean(axis=0).astype(np.float32)
 
 
 @cache

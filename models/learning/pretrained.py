@@ -66,7 +66,7 @@ class Weights:
             days_per_step=self.days_per_step * before / patch_length,
             season_lengths=tuple(season * patch_length // before for season in self.season_lengths),
             horizon=self.horizon * patch_length // before,
-            steps_made_of=self.steps_made_of or before,
+            steps_made_of=self.patch_length_in_file,
         )
 
     @property
@@ -75,9 +75,14 @@ class Weights:
         return self.season_lengths[0]
 
     @property
+    def patch_length_in_file(self) -> int:
+        """Steps per token when the file was made."""
+        return self.steps_made_of or self.patch_length
+
+    @property
     def parts(self) -> float:
         """Steps for each of those that the file was made of."""
-        return self.patch_length / (self.steps_made_of or self.patch_length)
+        return self.patch_length / self.patch_length_in_file
 
     @property
     def context_length(self) -> int:

@@ -31,8 +31,8 @@ class Family(NamedTuple):
 
 FAMILIES = [
     Family(hours, HOURS, "h", hours.STEPS, 24, 7),
-    Family(days.DAYS, DAYS, "D", days.DAYS.steps, 1, 7),
-    Family(days.BUSINESS_DAYS, BUSINESS_DAYS, "B", days.BUSINESS_DAYS.steps, 1, 5),
+    Family(days.DAYS, DAYS, "D", days.STEPS, 1, 7),
+    Family(days.BUSINESS_DAYS, BUSINESS_DAYS, "B", days.STEPS, 1, 5),
 ]
 
 
@@ -98,7 +98,7 @@ def test_a_window_goes_on_where_its_context_ends_and_its_calendar_with_it():
 
     from benchmarks.pretraining.network import Source, windows
 
-    steps, first = jnp.arange(days.DAYS.steps), jnp.array([0, 3])
+    steps, first = jnp.arange(days.STEPS), jnp.array([0, 3])
     ramps = jnp.stack([1.0 + steps, 10_001.0 + steps])
     source = Source(DAYS, days.DAYS.draw, jnp.eye(7))  # a calendar that says the weekday itself
 

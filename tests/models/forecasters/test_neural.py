@@ -51,11 +51,6 @@ def forecaster(panel):
     return train(panel, SETTINGS, train_until=CUTOFF - 10)
 
 
-def _sizes(batches, at_once):
-    """How many batches lie in memory each time."""
-    return [min(at_once, batches - begun) for begun in range(0, batches, at_once)]
-
-
 def _windows(num):
     rng = np.random.default_rng(2)
     return rng.integers(0, 3, size=num), rng.integers(CUTOFF - 40, CUTOFF + 1, size=num)
@@ -80,9 +75,11 @@ def test_a_forecast_does_not_depend_on_the_others_made_beside_it(forecaster, pan
         np.testing.assert_array_equal(alone[0], together[at])
 
 
-@pytest.mark.parametrize(("steps", "most", "at_once"), [(1, 9, 1), (2 * 24 * 2, 9, 2), (999, 2, 2)])
+@pytest.mark.parametrize(
+    ("steps", "most", "batches"), [(1, 9, [1, 1, 1]), (2 * 24 * 2, 9, [2, 1]), (999, 2, [2, 1])]
+)
 def test_of_long_contexts_fewer_lie_in_memory_at_once(
-    forecaster, panel, monkeypatch, steps, most, at_once
+    forecaster, panel, monkeypatch, steps, most, batches
 ):
     windows, read = _windows(2 * BATCH_SIZE + 7), []
     together = forecaster.predict(panel, *windows)
@@ -98,7 +95,7 @@ def test_of_long_contexts_fewer_lie_in_memory_at_once(
 
     np.testing.assert_array_equal(forecaster.predict(panel, *windows), together)
     assert max(member.context_length for member in forecaster.members) == 2 * 24
-    assert read == [size for size in _sizes(3, at_once) for _ in forecaster.members]
+    assert read == [size for size in batches for _ in forecaster.members]
 
 
 def test_members_are_combined_by_the_median(forecaster, panel):

@@ -220,7 +220,7 @@ def test_the_mean_of_a_whole_cycle_is_read_as_a_constant(kind):
     told = means @ kept["encoder_tokens/kernel"][-kind.num_waves :] + kept["encoder_tokens/bias"]
 
     np.testing.assert_allclose(told, means @ before[-kind.num_waves :] + bias, atol=1e-5)
-    assert not kept["encoder_tokens/kernel"][-kind.num_waves][None].any()
+    assert not kept["encoder_tokens/kernel"][-kind.num_waves].any()
 
 
 def _calendar(frequency, num_steps):

@@ -47,6 +47,17 @@ def days(make_panel):
     return make_panel(waves, horizon=24, cutoff_slot=1000)
 
 
+def usual(grid, **changes):
+    """A training from scratch with the seasons and the context that are usual for a grid."""
+    habits = grid.habits
+    return dataclasses.replace(
+        SETTINGS,
+        season_lengths=habits.season_lengths,
+        context_length=habits.context_length,
+        **changes,
+    )
+
+
 def started(panel, train_until):
     """A short training that starts from the weights."""
     return pretrained_settings(SETTINGS, panel, train_until=train_until)
@@ -87,12 +98,7 @@ def test_the_parts_of_an_hour_count_as_one_hour(make_panel, frequency, parts):
     grid, steps = Grid(frequency), 4000
     panel = make_panel([np.ones(steps)] * 4, horizon=24, cutoff_slot=5000)
     panel = dataclasses.replace(panel, grid=grid)
-    scratch = dataclasses.replace(
-        SETTINGS,
-        context_length=grid.habits.context_length,
-        season_lengths=grid.habits.season_lengths,
-        windows_per_epoch=4096,
-    )
+    scratch = usual(grid, windows_per_epoch=4096)
 
     settings = pretrained_settings(scratch, panel, train_until=5000)
 
@@ -221,12 +227,7 @@ def test_a_panel_starts_from_the_weights_of_its_steps(make_panel, frequency, kin
     grid = Grid(frequency)
     panel = make_panel([np.ones(3000)], horizon=7, cutoff_slot=3500)
     panel = dataclasses.replace(panel, grid=grid)
-    scratch = dataclasses.replace(
-        SETTINGS,
-        season_lengths=grid.habits.season_lengths,
-        context_length=grid.habits.context_length,
-        horizon=7,
-    )
+    scratch = usual(grid, horizon=7)
 
     settings = pretrained_settings(scratch, panel, train_until=3500)
 
